@@ -1,0 +1,1 @@
+"""Displacement maps from the texture: the contract and its implementations."""

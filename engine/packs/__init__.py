@@ -1,0 +1,1 @@
+"""Model packs: everything that depends on one particular face model."""

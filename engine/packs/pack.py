@@ -1,0 +1,55 @@
+"""The contract behind which a face model stands."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.arrays import ByteArray, FloatArray, IntArray
+from engine.detail.predictor import DetailPredictor
+from engine.types import Topology
+
+
+class ModelPack(Protocol):
+    """One face model with its landmark maps, key expressions and detail predictor. Immutable after loading."""
+
+    name: str
+    """'open' or 'facescape': the ``--pack`` value."""
+    title: str
+    """For the window and the reports."""
+    version: str
+    topology: Topology
+    identity_mean: FloatArray
+    """(I,) float32: prior mean of the identity coefficients."""
+    identity_sd: FloatArray
+    """(I,) float32: prior standard deviations."""
+    key_weights: FloatArray
+    """(K, 51) float32."""
+    key_names: tuple[str, ...]
+    map_scale_mm: float
+    """Depth at full white of an exported 16-bit map: value = 32768 + mm / scale * 32768."""
+    base_texture: ByteArray
+    """(S, S, 3) uint8 RGB of the whole UV square: eyes, mouth and an average skin."""
+
+    landmark_vertices: IntArray
+    """(68,) int32: vertex of each iBUG point in a frontal view, -1 where the model has none."""
+    contour_candidates: tuple[IntArray, ...]
+    """17 arrays: vertices among which the visible contour point of jaw landmark 0..16 is chosen."""
+    dense_vertices: IntArray | None
+    """(468,) int32: vertex of each dense landmark, None where the pack has no such map."""
+
+    def bilinear(self, vertices: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Rows of the model for a few vertices, as the solver needs them.
+
+        Returns:
+            mean: (n, 3, E) float32 mm, and core: (n, 3, E, I) float32, so that
+            positions = (mean + core @ identity) @ expression.
+        """
+        ...
+
+    def shapes(self, identity: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Neutral (V, 3) and shape-minus-neutral (51, V, 3) of one person, float32 mm."""
+        ...
+
+    def predictor(self) -> DetailPredictor:
+        """The detail predictor, loaded when first asked for."""
+        ...
