@@ -1,0 +1,1 @@
+"""Developer programs that rebuild what ships in resources/; never imported by the application."""

@@ -1,0 +1,167 @@
+"""How faces vary, learned from how the dense landmark network reads warped portraits.
+
+The network has seen a great many faces. Shown smooth, mirror-symmetric warps of a few public-domain portraits it answers with
+plausible faces, so that its answers, aligned, span how faces differ. Its depth is too shallow, so depth is stretched to
+the template's and the published spread of the depth measures is added (``anthropometry.depth_variations``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engine.arrays import ByteArray, DoubleArray, IntArray
+from engine.training import anthropometry
+from engine.training import cage as points
+
+_INPUT_PX = 192
+_CROP_FACTOR = 1.5
+_REFERENCE_EYES_MM = 89.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Modes:
+    """Identity modes in order of variance."""
+
+    directions: DoubleArray
+    """(I, 468, 3) mm at one standard deviation."""
+    sd_mm: DoubleArray
+    """(I,) root mean square of the vertex displacement at one standard deviation."""
+    share: DoubleArray
+    """(I,) share of the variance of all samples."""
+
+
+class DenseNetwork:
+    """The 468-point network on crops of the builder's own making."""
+
+    def __init__(self, model: bytes) -> None:
+        self._net: Any = cv2.dnn.readNetFromTFLite(np.frombuffer(model, np.uint8))
+
+    def on_crop(self, crop: ByteArray) -> DoubleArray:
+        """Points (468, 3) in crop px of a 192 x 192 RGB crop, z in the same scale, negative towards the viewer."""
+        self._net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255.0))
+        return np.asarray(self._net.forward("conv2d_21"), np.float64).reshape(points.POINTS, 3)
+
+    def upright_crop(self, image: ByteArray, centre: tuple[float, float], size: float) -> ByteArray:
+        """A 192 x 192 crop around the face that is near ``centre``, eyes level, refined from its own points."""
+        x, y = centre
+        angle = 0.0
+        crop = None
+        for _ in range(4):
+            scale = _INPUT_PX / size
+            c, s = scale * np.cos(angle), scale * np.sin(angle)
+            half = _INPUT_PX / 2
+            matrix = np.array([[c, s, half - c * x - s * y], [-s, c, half + s * x - c * y]])
+            crop = cv2.warpAffine(image, matrix, (_INPUT_PX, _INPUT_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+            found = self.on_crop(crop)[:, :2]
+            back = (found - half) @ np.array([[c, -s], [s, c]]) / scale**2 + (x, y)
+            eyes = back[points.EYE_OUTER_L] - back[points.EYE_OUTER_R]
+            angle = float(np.arctan2(eyes[1], eyes[0]))
+            low, high = back.min(0), back.max(0)
+            (x, y), size = (low + high) / 2, _CROP_FACTOR * float((high - low).max())
+        return np.asarray(crop, np.uint8)
+
+
+def upright(found: DoubleArray) -> DoubleArray:
+    """Network answer -> +Y up, +Z to the viewer, outer eye corners at the average distance, centred."""
+    face = found * (1.0, -1.0, -1.0)
+    face = face - face.mean(0)
+    eyes = np.linalg.norm(face[points.EYE_OUTER_L] - face[points.EYE_OUTER_R])
+    return np.asarray(face * (_REFERENCE_EYES_MM / eyes))
+
+
+def turned_to(face: DoubleArray, goal: DoubleArray, *, scale: bool) -> DoubleArray:
+    """``face`` laid on ``goal`` by a rotation and a shift (and one scale), least squares over all points."""
+    f0, g0 = face.mean(0), goal.mean(0)
+    u, d, vt = np.linalg.svd((face - f0).T @ (goal - g0))
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    factor = (d * sign).sum() / ((face - f0) ** 2).sum() if scale else 1.0
+    return np.asarray((face - f0) @ (u * sign) @ vt * factor + g0)
+
+
+def frontal(face: DoubleArray, mirror: IntArray) -> DoubleArray:
+    """The face turned until it matches its own mirror image best, then made symmetric."""
+    for _ in range(8):
+        image = (face * (-1, 1, 1))[mirror]
+        face = (face + turned_to(image, face, scale=False)) / 2
+        # The mean of a face and its aligned image is symmetric about some plane; lay that plane on x = 0.
+        normal = (face - face[mirror]).sum(0)
+        normal = (face - face[mirror])[points.EYE_OUTER_L] + 0 * normal
+        normal /= np.linalg.norm(normal)
+        yaw, roll = np.arctan2(normal[2], normal[0]), np.arctan2(normal[1], normal[0])
+        cy, sy, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(roll), np.sin(roll)
+        turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
+        face = (face - face.mean(0)) @ turn.T
+    return np.asarray((face + (face * (-1, 1, 1))[mirror]) / 2)
+
+
+def warp_fields(count: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Sampling maps (x, y), each (192, 192) float32: mirror-symmetric 5 x 5 control grids plus width and height."""
+    axis = (np.arange(_INPUT_PX, dtype=np.float32) + 0.5) / _INPUT_PX * 2 - 1
+    gx, gy = np.meshgrid(axis, axis)
+    fields = []
+    for _ in range(count):
+        grid = rng.normal(0, 0.045, (5, 5, 2)).astype(np.float32)
+        grid[..., 0] = (grid[..., 0] - grid[:, ::-1, 0]) / 2 * np.sqrt(2)
+        grid[..., 1] = (grid[..., 1] + grid[:, ::-1, 1]) / 2 * np.sqrt(2)
+        smooth = cv2.resize(grid, (_INPUT_PX, _INPUT_PX), interpolation=cv2.INTER_CUBIC)
+        width, height = np.exp(rng.normal(0, 0.05, 2))
+        x, y = gx * width + smooth[..., 0], gy * height + smooth[..., 1]
+        to_px = _INPUT_PX / 2
+        fields.append(((x * to_px + to_px - 0.5).astype(np.float32), (y * to_px + to_px - 0.5).astype(np.float32)))
+    return fields
+
+
+def responses(
+    network: DenseNetwork, crops: list[ByteArray], mirror: IntArray, count: int, rng: np.random.Generator
+) -> DoubleArray:
+    """Differences (count, 468, 3) mm between the answers to warped and to plain portraits, in the frontal frame."""
+    plain = [upright(network.on_crop(crop)) for crop in crops]
+    front = [frontal(face, mirror) for face in plain]
+    samples = np.empty((count, points.POINTS, 3))
+    for i, (x, y) in enumerate(warp_fields(count, rng)):
+        k = i % len(crops)
+        warped = cv2.remap(crops[k], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        face = upright(network.on_crop(np.asarray(warped, np.uint8)))
+        # Turn by the plain portrait's pose, so that what is left is shape; size stays: it is set by the eyes' distance.
+        face = turned_to(face, front[k], scale=False)
+        difference = face - front[k]
+        samples[i] = (difference + (difference * (-1, 1, 1))[mirror]) / 2
+    return samples - samples.mean(0)
+
+
+def identity_modes(
+    samples: DoubleArray, template: DoubleArray, mirror: IntArray, count: int, rng: np.random.Generator
+) -> Modes:
+    """Principal modes of the network's responses with depth put right, scaled to the published spread.
+
+    The response's depth is stretched by the ratio of the template's depth to the network's; random depth measures with
+    their published SD are added; then one factor brings the median SD of the frontal measures to the published one.
+    """
+    stretched = samples * (1.0, 1.0, _DEPTH_STRETCH)
+    stretched *= _spread_factor(stretched, template)
+    depth = anthropometry.depth_variations(template, mirror)
+    stretched = stretched + np.einsum("nd,dvc->nvc", rng.normal(size=(len(samples), len(depth))), depth)
+    flat = (stretched - stretched.mean(0)).reshape(len(samples), -1)
+    _, singular, vt = np.linalg.svd(flat, full_matrices=False)
+    variance = singular**2 / (len(samples) - 1)
+    sign = np.sign(vt[:, 3 * points.CHIN + 1] + 1e-12)  # one sign convention: reproducible across LAPACK builds
+    directions = (vt * sign[:, None] * np.sqrt(variance)[:, None])[:count].reshape(count, points.POINTS, 3)
+    rms = np.sqrt((directions**2).sum(2).mean(1))
+    return Modes(directions, rms, variance[:count] / variance.sum())
+
+
+_DEPTH_STRETCH = 1.25
+
+
+def _spread_factor(samples: DoubleArray, template: DoubleArray) -> float:
+    """Published over observed SD, median over the frontal measures."""
+    ratios = []
+    for measure in anthropometry.MEASURES:
+        if measure.b is not None:
+            observed = np.std([measure.of(template + sample) for sample in samples[:400]])
+            ratios.append(measure.sd_mm / observed)
+    return float(np.median(ratios))
