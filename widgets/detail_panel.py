@@ -1,0 +1,261 @@
+"""The displacement map as a picture with its scale in mm, which map to show, and the strength of the detail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QShowEvent, QStandardItemModel
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QSpinBox,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.arrays import FloatArray, check
+from engine.expressions import KEY_NAMES
+from engine.types import FaceAsset
+from widgets.plotting import when_plotting_is_ready
+from widgets.style import GAP_PX, MARGIN_PX, PANEL
+
+STATIC, BLENDED = "static", "blended"
+"""Choices besides the names of the key expressions."""
+
+DIVERGING: tuple[tuple[float, tuple[int, int, int]], ...] = (
+    (0.0, (150, 205, 255)),
+    (0.25, (40, 110, 200)),
+    (0.5, (36, 39, 45)),
+    (0.75, (200, 70, 50)),
+    (1.0, (255, 200, 150)),
+)
+"""Blue = in, grey = on the surface, red = out; equally light on both sides of zero, for eyes that mix up the hues."""
+
+FULL_SCALE_PERCENTILE = 99.5  # a few extreme pixels must not hide the wrinkles
+SMALLEST_SCALE_MM = 0.01
+STRENGTH_MAX_PERCENT = 200
+
+
+class DetailPanel(QWidget):
+    """Shows one displacement map at a time; reports the chosen map and the edited strength."""
+
+    strength_edited = Signal(float)  # factor on the map, 0..2
+    map_chosen = Signal(str)  # STATIC, BLENDED or a key expression's name
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self._face: FaceAsset | None = None
+        self._blended: FloatArray | None = None
+        self._shown: FloatArray | None = None
+        self._view: Any = None  # pyqtgraph.GraphicsLayoutWidget, built when first needed
+        self._build_started = False
+        self._build_layout()
+        self._fill_choices()
+        self._show_map()
+
+    def set_face(self, face: FaceAsset | None) -> None:
+        """Show the maps of another face, or of the same one with more maps; the choice stays where it can."""
+        if face is None or self._face is None or face.rig is not self._face.rig:
+            self._blended = None
+        self._face = face
+        self._fill_choices()
+        self._show_map()
+
+    def set_blended(self, map_mm: FloatArray | None) -> None:
+        """Give the map of the current expression, (H, W) float32 mm, row 0 at the forehead; None while unknown."""
+        self._blended = None if map_mm is None else check("map_mm", map_mm, (None, None))
+        self._fill_choices()
+        if self.chosen() == BLENDED:
+            self._show_map()
+
+    def set_strength(self, factor: float) -> None:
+        """Show the strength of the detail, 1 = as found, silently."""
+        for control in (self._slider, self._percent):
+            with QSignalBlocker(control):
+                control.setValue(round(100 * factor))
+
+    def chosen(self) -> str:
+        """Which map is shown: STATIC, BLENDED or a key expression's name."""
+        return str(self._choice.currentData())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Build the pyqtgraph view once the panel is on screen."""
+        super().showEvent(event)
+        if not self._build_started:
+            self._build_started = True
+            when_plotting_is_ready(self, self._build_view)
+
+    def _build_layout(self) -> None:
+        self._choice = QComboBox()
+        self._choice.setToolTip("Which displacement map to look at")
+        self._choice.currentIndexChanged.connect(self._on_chosen)
+        self._reading = QLabel()
+        empty = QLabel("The wrinkles and pores of a face appear here.")
+        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        for label in (self._reading, empty):
+            label.setObjectName("muted")
+        empty.setWordWrap(True)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(empty)
+        choice_label = QLabel("&Map")
+        choice_label.setBuddy(self._choice)
+        top = QHBoxLayout()
+        top.addWidget(choice_label)
+        top.addWidget(self._choice, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+        layout.setSpacing(GAP_PX)
+        layout.addLayout(top)
+        layout.addLayout(self._stack, 1)
+        layout.addWidget(self._reading)
+        layout.addLayout(self._strength_row())
+
+    def _strength_row(self) -> QGridLayout:
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setPageStep(10)
+        self._percent = QSpinBox()
+        self._percent.setObjectName("weight")
+        self._percent.setSuffix(" %")
+        for control in (self._slider, self._percent):
+            control.setRange(0, STRENGTH_MAX_PERCENT)
+            control.setValue(100)
+            control.setToolTip("How deep the detail is on the face: 0 % none, 100 % as found, 200 % doubled")
+            control.setAccessibleName("Detail strength")
+            control.valueChanged.connect(self._on_strength)
+        label = QLabel("Strength")
+        row = QGridLayout()
+        row.addWidget(label, 0, 0)
+        row.addWidget(self._slider, 0, 1)
+        row.addWidget(self._percent, 0, 2)
+        row.setColumnStretch(1, 1)
+        return row
+
+    def _build_view(self) -> None:
+        import pyqtgraph
+
+        view = pyqtgraph.GraphicsLayoutWidget()
+        view.setBackground(PANEL)
+        view.ci.layout.setContentsMargins(0, 0, 0, 0)
+        plot = view.addPlot()
+        for axis in ("left", "bottom"):
+            plot.hideAxis(axis)
+        plot.hideButtons()
+        plot.setMenuEnabled(False)
+        plot.setAspectLocked(True)
+        plot.invertY(True)  # row 0 at the forehead
+        places, colours = zip(*DIVERGING, strict=True)
+        colour_map = pyqtgraph.ColorMap(places, np.array(colours, np.uint8))
+        self._image = pyqtgraph.ImageItem(axisOrder="row-major", autoDownsample=True)
+        plot.addItem(self._image)
+        self._bar = pyqtgraph.ColorBarItem(
+            values=(-1, 1),
+            width=12,
+            colorMap=colour_map,
+            interactive=False,
+            orientation="h",
+            label="mm: blue in, red out",
+        )
+        self._bar.axis.enableAutoSIPrefix(False)  # 0.1 mm, not 100 (x0.001)
+        self._bar.layout.setContentsMargins(16, 6, 16, 0)  # room for the numbers at both ends
+        self._bar.setImageItem(self._image, insert_in=plot)
+        view.scene().sigMouseMoved.connect(self._on_moved)
+        view.scene().sigMouseClicked.connect(self._on_clicked)
+        self._view, self._plot = view, plot
+        self._stack.addWidget(view)
+        self._show_map()
+
+    def _fill_choices(self) -> None:
+        """List all maps; the ones that are not there yet are greyed out, so that one sees that they will come."""
+        previous = self.chosen() if self._choice.count() else STATIC
+        keys = self._face.key_maps if self._face is not None else (None,) * len(KEY_NAMES)
+        entries = [("Detail in the photo", STATIC, self._face is not None)]
+        entries.append(("Current expression (blended)", BLENDED, self._blended is not None))
+        for name, key_map in zip(KEY_NAMES, keys, strict=False):
+            entries.append((f"Key expression: {_title(name)}", name, key_map is not None))
+        with QSignalBlocker(self._choice):
+            self._choice.clear()
+            for row, (title, data, available) in enumerate(entries):
+                self._choice.addItem(title, data)
+                model = self._choice.model()
+                if isinstance(model, QStandardItemModel):
+                    model.item(row).setEnabled(available)
+                if data == previous and available:
+                    self._choice.setCurrentIndex(row)
+        self._choice.setEnabled(self._face is not None)
+
+    def _map(self) -> FloatArray | None:
+        if self._face is None:
+            return None
+        choice = self.chosen()
+        if choice == STATIC:
+            return self._face.static_map
+        return self._blended if choice == BLENDED else self._face.key_maps[KEY_NAMES.index(choice)]
+
+    def _show_map(self) -> None:
+        shown = self._map()
+        if shown is None or self._view is None:
+            self._shown = None
+            self._stack.setCurrentIndex(0)
+            self._reading.setText("")
+            return
+        if shown is not self._shown:
+            first = self._shown is None or self._shown.shape != shown.shape
+            self._shown = shown
+            scale_mm = _full_scale_mm(shown)
+            self._image.setImage(shown, autoLevels=False)
+            self._bar.setLevels((-scale_mm, scale_mm))
+            if first:
+                self._reset_view()
+        self._stack.setCurrentWidget(self._view)
+        self._describe()
+
+    def _reset_view(self) -> None:
+        if self._shown is not None:
+            H, W = self._shown.shape
+            self._plot.setRange(QRectF(0, 0, W, H), padding=0)
+
+    def _describe(self) -> None:
+        """Text under the map while the cursor is elsewhere."""
+        if self._shown is not None:
+            self._reading.setText(f"{self._shown.min():+.2f} mm (in) to {self._shown.max():+.2f} mm (out)")
+
+    def _on_moved(self, scene_point: QPointF) -> None:
+        if self._shown is None:
+            return
+        point = self._image.mapFromScene(scene_point)
+        column, row = int(np.floor(point.x())), int(np.floor(point.y()))
+        H, W = self._shown.shape
+        if 0 <= row < H and 0 <= column < W:
+            self._reading.setText(f"{self._shown[row, column]:+.2f} mm under the cursor")
+        else:
+            self._describe()
+
+    def _on_clicked(self, event: Any) -> None:
+        if event.double():
+            self._reset_view()
+
+    def _on_chosen(self, _row: int) -> None:
+        self._show_map()
+        self.map_chosen.emit(self.chosen())
+
+    def _on_strength(self, percent: int) -> None:
+        self.set_strength(percent / 100)
+        self.strength_edited.emit(percent / 100)
+
+
+def _title(key_name: str) -> str:
+    return key_name.replace("_", " ")
+
+
+def _full_scale_mm(map_mm: FloatArray) -> float:
+    """Depth at the ends of the colour bar: symmetric, rounded to two digits so that the ticks are readable."""
+    sample = np.abs(map_mm[::2, ::2])  # a quarter of the pixels: a tenth of the time
+    depth = max(float(np.percentile(sample, FULL_SCALE_PERCENTILE)), SMALLEST_SCALE_MM)
+    return float(f"{depth:.1e}") if np.isfinite(depth) else 1.0
