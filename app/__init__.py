@@ -1,0 +1,1 @@
+"""The application: first start, command line, session, threads and window. The only package that knows all others."""
