@@ -1,0 +1,156 @@
+"""What a photo shows of a face: which texel sees which photo pixel, and how well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from engine.camera import depth_mm, project, rotation_matrix
+from engine.geometry import vertex_normals
+from engine.rasterize import rasterize
+from engine.types import Photo, Topology, WeakPerspective
+from engine.uv_chart import UvChart
+
+_ZBUFFER_PX = 700  # longer side of the depth picture
+_FAR_MM = -1e4  # depth of an empty pixel
+
+# Cosines of the angle between skin and viewing direction: below the first nothing is read, above the second all.
+_COSINE_RAMP = (0.12, 0.5)
+# A depth step this steep between neighbouring depth pixels (about 0.3 mm apart) is an occluding edge, not a slope.
+_EDGE_STEP_MM = 3.0
+_EDGE_MARGIN_MM = 2.5  # skin so close behind an occluding edge may show the occluder where the fit is a little off
+_OCCLUSION_RAMP_MM = (1.5, 3.0)
+_SILHOUETTE_MARGIN_MM = 2.5  # the same towards the background, for skin that turns away
+_DOUBT_RAMP_MM = (4.0, 14.0)  # from the outline inwards
+_DOUBT_COSINES = (0.15, 0.45)
+_STRANGE_RAMP = (2.5, 4.5)  # standard deviations from the skin's colour
+_LIGHTNESS_WEIGHT = 0.35
+_COLOUR_NOISE = 2.0  # CIELAB units as OpenCV scales them (0..255)
+_FEWEST_SURE_TEXELS = 500
+
+
+def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
+    """0 below ``low``, 1 above ``high``, smooth between."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+
+
+def look_up(image: FloatArray, px: FloatArray, *, blend: bool = True) -> FloatArray:
+    """Image values at pixel positions (centres at +0.5), bilinear or nearest; outside the image is 0."""
+    import cv2
+
+    flags = cv2.INTER_LINEAR if blend else cv2.INTER_NEAREST
+    return cv2.remap(image, px[..., 0] - 0.5, px[..., 1] - 0.5, flags, borderMode=cv2.BORDER_CONSTANT)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """How one photo sees the texels of a chart; R x R, extended beyond the chart."""
+
+    coordinates: FloatArray
+    """(R, R, 2) float32 photo px."""
+    visibility: FloatArray
+    """(R, R) float32 in [0, 1]: 1 seen squarely."""
+    doubt: FloatArray
+    """(R, R) float32 in [0, 1]: 1 at the outline of the face, where a fit a little off shows hair or background."""
+
+
+def see(photo: Photo, camera: WeakPerspective, topology: Topology, vertices: FloatArray, chart: UvChart) -> Sight:
+    """Follow every texel of the chart into the photo."""
+    pixels, depth = project(camera, vertices), depth_mm(camera, vertices)
+    cosine = vertex_normals(vertices, topology.faces) @ rotation_matrix(camera.rotation)[2].astype(np.float32)
+    values = np.column_stack([pixels, depth, cosine]).astype(np.float32)
+    texels = chart.raster.interpolate(values, topology.faces)
+    H, W = photo.image.shape[:2]
+    border = np.minimum(texels[..., :2], np.array([W, H], np.float32) - texels[..., :2]).min(-1)  # px inside the photo
+    unoccluded, ground_mm = _unoccluded(pixels, depth, topology.faces, camera.scale_px_per_mm, texels)
+    visibility = smoothstep(texels[..., 3], *_COSINE_RAMP) * np.clip(border - 0.5, 0.0, 1.0) * unoccluded
+    doubt = 1.0 - smoothstep(ground_mm, *_DOUBT_RAMP_MM) * smoothstep(texels[..., 3], *_DOUBT_COSINES)
+    return Sight(
+        coordinates=np.ascontiguousarray(texels[..., :2]).reshape(-1, 2)[chart.nearest],
+        visibility=_softened(visibility.ravel()[chart.nearest]),
+        doubt=doubt.ravel()[chart.nearest],
+    )
+
+
+def without_strangers(sight: Sight, colours: ByteArray, covered: BoolArray) -> Sight:
+    """The same sight, blind where the outline of the face shows colours that its middle does not have.
+
+    Args:
+        sight: what the photo shows.
+        colours: (R, R, 3) uint8 RGB: the photo at ``sight.coordinates``.
+        covered: (R, R) bool: texels of the chart.
+
+    Source:
+        Ours: Mahalanobis distance in CIELAB, lightness at a third of its weight because shadows are skin too.
+    """
+    import cv2
+
+    lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB).astype(np.float32) * (_LIGHTNESS_WEIGHT, 1.0, 1.0)
+    lab = cv2.GaussianBlur(lab.astype(np.float32), (0, 0), len(colours) / 256)
+    sure = covered & (sight.visibility > 0.9) & (sight.doubt < 0.1)
+    if np.count_nonzero(sure) < _FEWEST_SURE_TEXELS:
+        return sight
+    sample = lab[sure]
+    middle = np.median(sample, axis=0)
+    # Brows and lips are in the sample too: the nearest three quarters are skin.
+    near = np.abs(sample - middle).sum(1)
+    skin = sample[near <= np.quantile(near, 0.75)]
+    precision = np.linalg.inv(np.cov(skin.T) + _COLOUR_NOISE**2 * np.eye(3)).astype(np.float32)
+    offset = lab - middle.astype(np.float32)
+    distance = np.sqrt(np.einsum("yxc,yxc->yx", offset @ precision, offset))
+    strange = smoothstep(distance, *_STRANGE_RAMP) * sight.doubt
+    return Sight(sight.coordinates, _softened(sight.visibility * (1.0 - strange)), sight.doubt)
+
+
+def _softened(visibility: FloatArray) -> FloatArray:
+    """Without hard steps, which would show as seams; nothing hidden becomes visible."""
+    import cv2
+
+    return np.minimum(visibility, cv2.GaussianBlur(visibility, (0, 0), len(visibility) / 512))
+
+
+def _unoccluded(
+    pixels: FloatArray, depth: FloatArray, faces: IntArray, px_per_mm: float, texels: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """How far nothing else stands where a texel looks (R, R) in [0, 1], and its distance from the outline in mm.
+
+    Args:
+        pixels: (V, 2) photo px of the vertices.
+        depth: (V,) mm, larger is nearer.
+        faces: (F, 3).
+        px_per_mm: scale of the photo.
+        texels: (R, R, 4): photo x, y, depth and cosine of each texel.
+    """
+    import cv2
+
+    low, high = pixels.min(0), pixels.max(0)
+    zoom = _ZBUFFER_PX / float((high - low).max())
+    margin = 3.0
+    W, H = (np.ceil((high - low) * zoom) + 2 * margin).astype(int)
+    drawn = rasterize((pixels - low) * zoom + margin, faces, (int(H), int(W)), depth)
+    picture = drawn.interpolate(depth[:, None], faces)[..., 0]
+    picture[~drawn.covered] = _FAR_MM
+    px_per_mm *= zoom
+
+    near = cv2.dilate(picture, np.ones((3, 3), np.uint8))
+    edges = np.where(near - picture > _EDGE_STEP_MM, near, _FAR_MM).astype(np.float32)
+    # Holes for eyes and mouth are no outline: only the empty region that reaches the picture's corner is background.
+    regions = cv2.connectedComponents((~drawn.covered).astype(np.uint8))[1]
+    inside = (regions != regions[0, 0]).astype(np.uint8)
+    ground = np.float32(1.0 / px_per_mm) * cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+    look = (texels[..., :2] - low) * zoom + margin
+    texel_depth, cosine = texels[..., 2], texels[..., 3]
+    hidden = smoothstep(look_up(picture, look, blend=False) - texel_depth, *_OCCLUSION_RAMP_MM)
+    visible = 1.0 - hidden
+    for share in (0.4, 1.0):  # two rings make the falloff behind an edge soft
+        reach = max(1, round(share * _EDGE_MARGIN_MM * px_per_mm))
+        ring = cv2.dilate(edges, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+        behind = smoothstep(look_up(ring, look, blend=False) - texel_depth, *_OCCLUSION_RAMP_MM)
+        visible *= 1.0 - (0.5 if share == 1.0 else 1.0) * behind
+    ground_mm = look_up(ground, look)
+    margin_mm = _SILHOUETTE_MARGIN_MM * np.clip(1.2 - cosine, 0.05, 1.0)
+    visible *= np.clip(ground_mm / margin_mm, 0.0, 1.0)
+    return np.asarray(visible, np.float32), ground_mm
