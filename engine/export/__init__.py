@@ -1,0 +1,16 @@
+"""Results as files: OBJ, MTL, JPEG, 16-bit PNG and JSON, whole or absent. This is the public door."""
+
+from engine.export.face import ExportOptions, estimate_sizes, export_face, planned_files
+from engine.export.names import safe_stem
+from engine.export.results import ResultOptions, WrittenResults, write_results
+
+__all__ = [
+    "ExportOptions",
+    "ResultOptions",
+    "WrittenResults",
+    "estimate_sizes",
+    "export_face",
+    "planned_files",
+    "safe_stem",
+    "write_results",
+]

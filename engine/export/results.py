@@ -1,0 +1,198 @@
+"""The set of files that the command line writes for one photo."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.arrays import ByteArray, FloatArray
+from engine.atomic import FileSet
+from engine.export import names, obj, pictures
+from engine.export.face import NEUTRAL, blended_map, mesh_tail
+from engine.export.mesh import ExportMesh, export_mesh
+from engine.expressions import SHAPE_NAMES
+from engine.types import FaceAsset, Pose, Progress
+
+SCHEMA_VERSION = 1
+_CLIPPED_SHARE_WORTH_A_WARNING = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOptions:
+    """What the command line asks for."""
+
+    map_scale_mm: float
+    """Depth at full white: the pack's."""
+    maps: Literal["single", "rig"] = "single"
+    """The photo's own map, or those of the 20 key expressions."""
+    detailed: int | None = None
+    """Subdivisions of ``<stem>_detailed.obj``, None for no such file."""
+    blendshapes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenResults:
+    """What ``write_results`` left on the disk."""
+
+    files: tuple[Path, ...]
+    warnings: tuple[str, ...]
+    """All sentences that the report carries."""
+
+
+def write_results(
+    face: FaceAsset,
+    pose: Pose,
+    folder: Path,
+    stem: str,
+    options: ResultOptions,
+    *,
+    render: ByteArray | None = None,
+    warnings: tuple[str, ...] = (),
+    seconds: tuple[tuple[str, float], ...] = (),
+) -> Generator[Progress, None, WrittenResults]:
+    """Write the results of one photo: all of them or, on failure or cancelling, none.
+
+    ``<stem>.obj`` (the photo's expression, unposed, mm), ``.obj.mtl``, ``.jpg``, the maps, on request ``_render.jpg``,
+    ``_detailed.obj`` and ``_blendshapes/``, and always ``<stem>.json``.
+
+    Args:
+        face: the finished face; with ``options.maps`` 'rig' all its key maps are there.
+        pose: the photo's expression.
+        folder: made if it is missing.
+        stem: first part of all names, as ``safe_stem`` gives it.
+        options: which files.
+        render: (H, W, 3) uint8 RGB, the face drawn over the photo.
+        warnings: sentences for the report beside those of the face.
+        seconds: stages measured outside the face's own.
+
+    Raises:
+        ExportError: something cannot be written.
+        ValueError: a key map is missing.
+    """
+    if options.maps == "rig" and any(key_map is None for key_map in face.key_maps):
+        raise ValueError("key_maps: expected all of them for maps 'rig', some are None")
+    start = time.perf_counter()
+    clipped: list[float] = []
+    with FileSet(folder) as files:
+        contents = list(_contents(face, pose, stem, options, render, clipped))
+        for index, (name, chunks) in enumerate(contents):
+            for _ in files.write(name, chunks):
+                yield Progress(f"Writing {name}", index / (len(contents) + 1))
+        all_warnings = (*face.warnings, *warnings, *_clipping_warning(clipped, options.map_scale_mm))
+        all_seconds = (*face.seconds, *seconds, ("writing", time.perf_counter() - start))
+        report = _report(face, options.map_scale_mm, all_warnings, all_seconds)
+        text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+        for _ in files.write(f"{stem}.json", [text.encode()]):
+            yield Progress(f"Writing {stem}.json", 1.0)
+        return WrittenResults(files.commit(), all_warnings)
+
+
+def _contents(
+    face: FaceAsset, pose: Pose, stem: str, options: ResultOptions, render: ByteArray | None, clipped: list[float]
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Names and contents; a content is made while it is written."""
+    mesh = export_mesh(face.topology, 0)
+    material, texture = names.material_file(stem), names.texture_file(stem)
+    window, scale = face.topology.window, options.map_scale_mm
+    yield f"{stem}.obj", _mesh_file(mesh, mesh.base(pose.vertices), stem, material)
+    yield material, iter([obj.material_text(texture)])
+    yield texture, pictures.jpeg_file(face.texture.image)
+    if options.maps == "single":
+        yield names.static_map_file(stem), pictures.map_file(face.static_map, window, scale, clipped)
+    else:
+        for key in range(len(face.key_maps)):
+            yield names.key_map_file(stem, key), pictures.map_file(face.map_or_fallback(key), window, scale, clipped)
+    if render is not None:
+        yield f"{stem}_render.jpg", pictures.jpeg_file(render)
+    if options.detailed is not None:
+        yield f"{stem}_detailed.obj", _detailed_file(face, pose, options.detailed, stem)
+    if options.blendshapes:
+        yield from _shape_files(face, mesh, stem)
+
+
+def _shape_files(face: FaceAsset, mesh: ExportMesh, stem: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Neutral and the 51 shapes: geometry in the vertex order of ``<stem>.obj``, which carries the material."""
+    tail = list(mesh_tail(mesh, material=False))
+    folder = names.shapes_folder(stem)
+    yield f"{folder}/{NEUTRAL}.obj", _shape_file(mesh, NEUTRAL, face.rig.neutral, tail)
+    for name, delta in zip(SHAPE_NAMES, face.rig.deltas, strict=True):
+        yield f"{folder}/{name}.obj", _shape_file(mesh, name, face.rig.neutral + delta, tail)
+
+
+def _shape_file(mesh: ExportMesh, name: str, vertices: FloatArray, tail: list[bytes]) -> Iterator[bytes]:
+    yield obj.header(name, "mm", None)
+    yield from obj.vertex_lines(mesh.base(vertices), "mm")
+    yield from tail
+
+
+def _detailed_file(face: FaceAsset, pose: Pose, subdivisions: int, stem: str) -> Iterator[bytes]:
+    fine = export_mesh(face.topology, subdivisions)
+    yield from _mesh_file(fine, fine.displaced(pose.vertices, blended_map(face, pose)), stem, names.material_file(stem))
+
+
+def _mesh_file(mesh: ExportMesh, vertices: FloatArray, stem: str, material: str) -> Iterator[bytes]:
+    yield obj.header(names.object_name(stem), "mm", material)
+    yield from obj.vertex_lines(vertices, "mm")
+    yield from mesh_tail(mesh, material=True)
+
+
+def _clipping_warning(shares: list[float], scale_mm: float) -> tuple[str, ...]:
+    worst = max(shares, default=0.0)
+    if worst < _CLIPPED_SHARE_WORTH_A_WARNING:
+        return ()
+    return (f"Detail deeper than {scale_mm:g} mm was cut in the exported maps ({worst:.2%} of the worst map).",)
+
+
+def _report(
+    face: FaceAsset, map_scale_mm: float, warnings: tuple[str, ...], seconds: tuple[tuple[str, float], ...]
+) -> dict[str, Any]:
+    """The content of ``<stem>.json``."""
+    height, width = face.photo.image.shape[:2]
+    camera, points68 = face.fit.camera, face.landmarks.points68
+    in_file = export_mesh(face.topology, 0).vertex_in_file(face.fit.landmark_vertices)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "photo": {"file": names.printable(face.photo.name), "sha256": face.photo.sha256},
+        "pack": face.pack,
+        "image_size": {"width": width, "height": height},
+        "landmarks": None if points68 is None else _plain(points68),
+        "landmarks_dense": _plain(face.landmarks.dense),
+        "landmark_vertices": [None if vertex < 0 else int(vertex) for vertex in in_file],
+        "camera": {
+            "model": "weak perspective: x = s (R v)_x + t_x, y = t_y - s (R v)_y, image px, y down",
+            "rotation_vector_rad": _plain(camera.rotation),
+            "scale_px_per_mm": _number(camera.scale_px_per_mm),
+            "translation_px": _plain(camera.translation_px),
+        },
+        "fit_error": {"points68": _number(face.fit.error68), "dense": _number(face.fit.error_dense)},
+        "identity": _plain(face.fit.identity),
+        "expression": dict(zip(SHAPE_NAMES, _plain(face.fit.weights), strict=True)),
+        "map_scale_mm": map_scale_mm,
+        "units": "mm",
+        "seconds": _summed(seconds),
+        "warnings": list(warnings),
+    }
+
+
+def _plain(values: FloatArray) -> list[Any]:
+    """An array as nested lists of numbers that JSON can carry."""
+    return [_number(float(value)) if np.ndim(value) == 0 else _plain(value) for value in values]
+
+
+def _number(value: float) -> float | None:
+    """Seven digits, which hold a float32; what is not finite becomes null."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _summed(seconds: tuple[tuple[str, float], ...]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for stage, duration in seconds:
+        total[stage] = round(total.get(stage, 0.0) + duration, 3)
+    return total
