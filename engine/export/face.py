@@ -60,8 +60,7 @@ def estimate_sizes(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[
         sizes.append((folder + names.material_file(stem), len(obj.material_text(names.texture_file(stem)))))
         sizes.append((folder + names.texture_file(stem), pictures.jpeg_size(face.texture.image)))
     if options.maps != "none":
-        canvas, _ = pictures.map_canvas(_maps(face, options)[0], face.topology.window, options.map_scale_mm)
-        map_bytes = pictures.png16_size(canvas)
+        map_bytes = pictures.map_size(_maps(face, options)[0], face.topology.window, options.map_scale_mm)
         sizes += [(folder + name, map_bytes) for name in _map_names(face, options, stem)]
         sizes.append((folder + _note_name(stem), len(_map_note(options))))
     return tuple(sizes)

@@ -33,20 +33,25 @@ def object_name(stem: str) -> str:
 
 
 def material_file(stem: str) -> str:
+    """The MTL file of ``<stem>.obj``."""
     return f"{stem}.obj.mtl"
 
 
 def texture_file(stem: str) -> str:
+    """The texture of the whole UV square."""
     return f"{stem}.jpg"
 
 
 def static_map_file(stem: str) -> str:
+    """The map of the detail that the photo shows."""
     return f"{stem}_dpmap.png"
 
 
 def key_map_file(stem: str, key: int) -> str:
+    """The map of one key expression."""
     return f"{stem}_dpmap_{key}.png"
 
 
 def shapes_folder(stem: str) -> str:
+    """The folder of neutral and the 51 shapes."""
     return f"{stem}_blendshapes"

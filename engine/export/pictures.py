@@ -1,8 +1,7 @@
-"""Displacement maps as 16-bit PNG and textures as JPEG, in memory."""
+"""Contents and sizes of picture files: displacement maps as 16-bit PNG, textures as JPEG."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -10,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import ByteArray, FloatArray, check
-from engine.errors import ExportError
+from engine.images import encode_jpeg, encode_png
 from engine.types import UvWindow
 
 CANVAS_SIZE = 4096
 """Pixels along one side of an exported map, which covers the whole UV square."""
 NO_DISPLACEMENT = 32768
-_JPEG_QUALITY = 95
+_JPEG_HEADER_BYTES = 620  # tables of a colour JPEG
 
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
@@ -50,25 +49,6 @@ def map_canvas(map_mm: FloatArray, window: UvWindow, scale_mm: float) -> tuple[n
     return canvas, clipped
 
 
-def png16(picture: npt.NDArray[np.uint16]) -> bytes:
-    """(H, W) uint16 -> a 16-bit greyscale PNG without gamma."""
-    import cv2
-
-    written, data = cv2.imencode(".png", picture)
-    if not written:
-        raise ExportError("A displacement map could not be encoded as PNG.", "Export without maps.")
-    return data.tobytes()
-
-
-def jpeg(image: ByteArray) -> bytes:
-    """(H, W, 3) uint8 RGB -> JPEG at quality 95 with full colour resolution."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    return stream.getvalue()
-
-
 def map_file(
     map_mm: FloatArray, window: UvWindow, scale_mm: float, clipped: list[float] | None = None
 ) -> Iterator[bytes]:
@@ -76,24 +56,24 @@ def map_file(
     canvas, share = map_canvas(map_mm, window, scale_mm)
     if clipped is not None:
         clipped.append(share)
-    yield png16(canvas)
+    yield encode_png(canvas)
 
 
 def jpeg_file(image: ByteArray) -> Iterator[bytes]:
     """Content of a JPEG file, made when asked for."""
-    yield jpeg(image)
+    yield encode_jpeg(image)
 
 
 def jpeg_size(image: ByteArray) -> int:
-    """About how many bytes ``jpeg`` makes, from some bands of the picture."""
+    """About how many bytes ``jpeg_file`` makes, from some bands of the picture."""
     bands, factor = _bands(image)
-    return round(factor * len(jpeg(bands)))
+    return round(factor * (len(encode_jpeg(bands)) - _JPEG_HEADER_BYTES)) + _JPEG_HEADER_BYTES
 
 
-def png16_size(picture: npt.NDArray[np.uint16]) -> int:
-    """About how many bytes ``png16`` makes, from some bands of the picture."""
-    bands, factor = _bands(picture)
-    return round(factor * len(png16(bands)))
+def map_size(map_mm: FloatArray, window: UvWindow, scale_mm: float) -> int:
+    """About how many bytes ``map_file`` makes, from some bands of the picture."""
+    bands, factor = _bands(map_canvas(map_mm, window, scale_mm)[0])
+    return round(factor * len(encode_png(bands)))
 
 
 def _bands(picture: npt.NDArray[_Pixel]) -> tuple[npt.NDArray[_Pixel], float]:
