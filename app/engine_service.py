@@ -1,0 +1,111 @@
+"""What the controllers ask of the engine: its generators, with the models loaded when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from engine.errors import ModelFileError
+from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress
+
+if TYPE_CHECKING:  # the engine's stages import OpenCV and SciPy: the window comes first
+    from engine.landmarks import LandmarkDetector
+
+    from engine.packs.pack import ModelPack
+    from engine.pipeline import Models
+
+_Result = TypeVar("_Result")
+
+_LOADING_SHARE = 0.1  # of the progress bar, the first time
+
+
+class EngineService:
+    """Pack and detector, loaded on the engine thread. All methods but ``close`` belong to that thread.
+
+    Loading happens in whole pieces between two ``yield`` s, so that two generators that are stepped in turns can both
+    ask for the models.
+    """
+
+    def __init__(self, pack_name: str = "open") -> None:
+        self.pack_name = pack_name
+        self._pack: ModelPack | None = None
+        self._detector: LandmarkDetector | None = None
+
+    def warm_up(self) -> Generator[Progress, None, ModelPack]:
+        """Load everything that the first photo needs."""
+        return (yield from self.models()).pack
+
+    def models(self) -> Generator[Progress, None, Models]:
+        """Pack and detector; costs nothing once they are there.
+
+        Raises:
+            ModelFileError: a file of the pack or of the detector is missing or damaged.
+        """
+        if self._detector is None:
+            yield Progress("Starting the face detector", 0.0)
+            from engine.landmarks import LandmarkDetector
+
+            detector = LandmarkDetector()
+            detector.start()
+            self._detector = detector
+        if self._pack is None:
+            yield Progress("Loading the face model", 0.3)
+            self._pack = _load_pack(self.pack_name)
+        yield Progress("Loading the face model", 1.0)
+        from engine.pipeline import Models
+
+        return Models(pack=self._pack, detector=self._detector)
+
+    def photo(self, path: Path) -> Photo:
+        """Decode a file.
+
+        Raises:
+            UnreadableImage: it is no picture, or too large.
+        """
+        from engine.images import load_photo
+
+        return load_photo(path)
+
+    def face(
+        self, photo: Photo, box: FaceBox | None = None, landmarks: Landmarks | None = None
+    ) -> Generator[Progress, None, FaceAsset]:
+        """Photo -> face with its static map; the key maps are still to come."""
+        first_time = self._pack is None
+        models = yield from _scaled(self.models(), 0.0, _LOADING_SHARE if first_time else 0.0)
+        from engine.pipeline import build_face
+
+        steps = build_face(photo, models, box=box, landmarks=landmarks)
+        return (yield from _scaled(steps, _LOADING_SHARE if first_time else 0.0, 1.0))
+
+    def key_maps(self, face: FaceAsset, keys: Sequence[int]) -> Generator[Progress, None, FaceAsset]:
+        """The same face with the wanted key maps."""
+        models = yield from self.models()
+        from engine.pipeline import add_key_maps
+
+        return (yield from add_key_maps(face, models, keys))
+
+    def close(self) -> None:
+        """End the detector's helper process. Call it when no generator runs any more."""
+        if self._detector is not None:
+            self._detector.close()
+            self._detector = None
+
+
+def _load_pack(name: str) -> ModelPack:
+    if name != "open":
+        raise ModelFileError(f"The model pack '{name}' is not installed.", "Start with the open pack: --pack open.")
+    from engine.packs.open_pack import load_open_pack
+
+    return load_open_pack()
+
+
+def _scaled(steps: Generator[Progress, None, _Result], start: float, end: float) -> Generator[Progress, None, _Result]:
+    """The same steps with their fractions squeezed into ``start``..``end``."""
+    while True:
+        try:
+            report = next(steps)
+        except StopIteration as done:
+            result: _Result = done.value
+            return result
+        yield Progress(report.stage, start + (end - start) * report.fraction)

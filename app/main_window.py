@@ -1,0 +1,294 @@
+"""The main window: widgets, controllers and the wires between them; orderly close."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QWidget
+
+from app import actions, incoming, wording
+from app.engine_service import EngineService
+from app.engine_thread import EngineThread, Job, Lane
+from app.expression_controller import ExpressionController
+from app.photo_controller import PhotoController
+from app.problems import ProblemReporter
+from app.recent import RecentPhotos
+from app.session import Session
+from app.view_controller import ViewController
+from app.window_commands import WindowCommands
+from engine.errors import AppError
+from engine.types import FaceAsset, Photo, Progress, ViewOptions
+from widgets.detail_panel import DetailPanel
+from widgets.expression_panel import ExpressionPanel
+from widgets.overlay import OverlayCard
+from widgets.photo_panel import PhotoPanel
+from widgets.progress_bar import WorkBar
+from widgets.view_panel import ViewPanel
+from widgets.viewport import Viewport
+
+if TYPE_CHECKING:
+    from engine.packs.pack import ModelPack
+
+_TITLE = "Detailed Face"
+_SIZE = (1360, 880)
+_SIDE_WIDTHS = (330, 350)
+_LEFT_HEIGHTS = (440, 360)
+_STATE_VERSION = 1  # of the docks: raise it when docks come or go
+_PACK_TITLES = {"open": "Open face model", "facescape": "FaceScape face model"}
+
+_log = logging.getLogger("detailed_face")
+
+
+class MainWindow(QMainWindow):
+    """Viewport in the middle, photo on the left, expressions on the right, view and detail below the photo."""
+
+    first_painted = Signal()
+
+    def __init__(self, engine: EngineService, settings: QSettings, camera_file: Path | None = None) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.setWindowTitle(_TITLE)
+        self.setAcceptDrops(True)
+        self.resize(*_SIZE)
+        self.settings = settings
+        self.pack_title = _PACK_TITLES.get(engine.pack_name, engine.pack_name)
+        self.session = Session(self)
+        self.engine_thread = EngineThread(self)
+        self.stopped_in_time = True
+        self._engine = engine
+        self._painted = False
+        self.recent = RecentPhotos(settings, self)
+        self.problems = ProblemReporter(self)
+        self._make_widgets()
+        self.expressions = ExpressionController(self.session, parent=self)
+        self.photos = PhotoController(self.session, engine, self.engine_thread, self)
+        self.views = ViewController(self.session, self.viewport, self)
+        self.commands = WindowCommands(self, camera_file)
+        self._make_menus()
+        self._connect_session()
+        self._connect_widgets()
+        self._restore()
+        self._on_face_changed(None)
+
+    def say(self, sentence: str) -> None:
+        """Show one sentence in the status line."""
+        self.message.setText(sentence)
+        self.message.setToolTip(sentence)
+
+    def _make_widgets(self) -> None:
+        self.viewport = Viewport()
+        self.card = OverlayCard(self.viewport)
+        self.setCentralWidget(self.viewport)
+        self.photo_panel = PhotoPanel()
+        self.view_panel = ViewPanel()
+        self.detail_panel = DetailPanel()
+        self.expression_panel = ExpressionPanel()
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        self.docks = {
+            "photo": self._dock("Photo", self.photo_panel, left),
+            "view": self._dock("View", self.view_panel, left),
+            "detail": self._dock("Detail", self.detail_panel, left),
+            "expressions": self._dock("Expressions", self.expression_panel, right),
+        }
+        self.tabifyDockWidget(self.docks["view"], self.docks["detail"])
+        self.docks["view"].raise_()
+        self.resizeDocks([self.docks["photo"], self.docks["expressions"]], _SIDE_WIDTHS, Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks["photo"], self.docks["view"]], _LEFT_HEIGHTS, Qt.Orientation.Vertical)
+        self.message, self.work, self.pack_label = QLabel(), WorkBar(), QLabel(self.pack_title)
+        self.message.setMinimumWidth(1)  # a long sentence must not widen the window
+        self.pack_label.setToolTip("The face model in use")
+        self.statusBar().addWidget(self.message, 1)
+        self.statusBar().addPermanentWidget(self.work)
+        self.statusBar().addPermanentWidget(self.pack_label)
+        self.statusBar().setSizeGripEnabled(False)
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(f"{title.lower()}_dock")
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _make_menus(self) -> None:
+        self._samples = QMenu("Open &Sample", self)
+        self._samples.aboutToShow.connect(self._fill_samples)
+        self._recent_menu = QMenu("Open &Recent", self)
+        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        panels = QMenu("&Panels", self)
+        for dock in self.docks.values():
+            panels.addAction(dock.toggleViewAction())
+        submenus = {actions.SAMPLES: self._samples, actions.RECENT: self._recent_menu, actions.PANELS: panels}
+        self.actions_by_key = actions.build_actions(self, self.commands.handlers(), submenus)
+
+    def _connect_session(self) -> None:
+        session = self.session
+        session.photo_changed.connect(self._on_photo_changed)
+        session.face_changed.connect(self._on_face_changed)
+        session.face_refined.connect(self.detail_panel.set_face)
+        session.weights_changed.connect(self.expression_panel.set_weights)
+        session.view_changed.connect(self._on_view_changed)
+        session.progress_changed.connect(self._on_progress_changed)
+        self.photos.failed.connect(self.problems.report)
+        self.photos.opened.connect(self.recent.add)
+        self.expressions.undo_stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
+        self.expressions.undo_stack.canRedoChanged.connect(self.actions_by_key["redo"].setEnabled)
+
+    def _connect_widgets(self) -> None:
+        panel = self.expression_panel
+        panel.weight_edited.connect(self.expressions.edit_weight)
+        panel.edit_finished.connect(self.expressions.end_edit)
+        panel.preset_chosen.connect(self.expressions.apply_preset)
+        panel.reset_requested.connect(self.expressions.reset)
+        panel.photo_expression_requested.connect(self.expressions.apply_photo_expression)
+        panel.symmetry_toggled.connect(self.expressions.set_symmetric)
+        self.view_panel.view_edited.connect(self.session.set_view)
+        self.view_panel.camera_requested.connect(self.views.look_from)
+        self.detail_panel.strength_edited.connect(self._on_strength_edited)
+        self.viewport.camera_edited.connect(self.session.set_camera)
+        self.viewport.view_edited.connect(self.session.set_view)
+        self.viewport.camera_requested.connect(self.views.look_from)
+        self.viewport.failed.connect(self._on_no_opengl)
+        self.viewport.painted.connect(self._on_painted)
+        self.photo_panel.photo_dropped.connect(self.commands.open_source)
+        self.photo_panel.open_requested.connect(self.commands.choose_photo)
+        self.photo_panel.face_picked.connect(self.photos.pick_face)
+        self.work.cancel_requested.connect(self.photos.cancel)
+        self.card.chosen.connect(self.commands.press)
+
+    @Slot()
+    def _on_painted(self) -> None:
+        if not self._painted:
+            self._painted = True
+            self.viewport.painted.disconnect(self._on_painted)
+            self.first_painted.emit()
+            QTimer.singleShot(0, self._after_first_paint)
+
+    @Slot()
+    def _after_first_paint(self) -> None:
+        """Everything that the first picture of the window does not need."""
+        self.viewport.warm_up()
+        job = Job(self._engine.warm_up(), Lane.WARM_UP)
+        job.finished.connect(self._on_warm)
+        self.engine_thread.submit(job)  # a failure here comes again, with its dialog, when a photo is opened
+
+    @Slot(object)
+    def _on_warm(self, pack: ModelPack) -> None:
+        self.pack_title = pack.title
+        self.pack_label.setText(pack.title)
+
+    @Slot(object)
+    def _on_no_opengl(self, error: AppError) -> None:
+        _log.warning("%s", error.sentence())
+        self.card.show_message(str(error), error.hint)
+
+    @Slot(object)
+    def _on_photo_changed(self, photo: Photo | None) -> None:
+        face = self.session.face
+        self.photo_panel.set_photo(None if photo is None else photo.image)
+        if face is not None and photo is face.photo:
+            self.photo_panel.set_landmarks(face.landmarks)
+
+    @Slot(object)
+    def _on_face_changed(self, face: FaceAsset | None) -> None:
+        self.photo_panel.set_landmarks(None if face is None else face.landmarks)
+        self.detail_panel.set_face(face)
+        self.expression_panel.setEnabled(face is not None)
+        for key in ("export", "save_picture", "photo_expression", "reset_expression"):
+            self.actions_by_key[key].setEnabled(face is not None)
+        for key in ("undo", "redo"):
+            self.actions_by_key[key].setEnabled(False)
+        self.setWindowTitle(_TITLE if face is None else f"{face.photo.name} - {_TITLE}")
+        self.say("Open a photo of a face to begin." if face is None else wording.describe_face(face))
+        self._update_card()
+
+    @Slot(object)
+    def _on_view_changed(self, view: ViewOptions) -> None:
+        self.view_panel.set_view(view)
+        self.detail_panel.set_strength(view.detail_strength)
+
+    @Slot(float)
+    def _on_strength_edited(self, factor: float) -> None:
+        self.commands.edit_view(detail_strength=factor)
+
+    @Slot(object)
+    def _on_progress_changed(self, progress: Progress | None) -> None:
+        self.work.set_progress(progress)
+        self._update_card()
+
+    def _update_card(self) -> None:
+        """The card over the viewport: how to begin, or what is being done for the first face."""
+        if self.viewport.problem is not None:
+            return
+        progress = self.session.progress
+        if self.session.face is not None:
+            self.card.hide()
+        elif progress is not None:
+            photo = self.session.photo
+            self.card.show_message(
+                f"Making a face of {photo.name}" if photo else "Opening the photo", f"{progress.stage} …"
+            )
+        else:
+            self.card.show_message(
+                "Drop a photo of a face here",
+                "A frontal, well lit portrait works best. It stays on this computer.",
+                (("open", "Open photo…"), ("sample", "Try the sample")),
+            )
+
+    @Slot()
+    def _fill_samples(self) -> None:
+        self._samples.clear()
+        try:
+            for sample in incoming.samples():
+                self._add_photo_action(self._samples, sample.title, sample.path)
+        except AppError as error:
+            self._samples.addAction(str(error)).setEnabled(False)
+
+    @Slot()
+    def _fill_recent(self) -> None:
+        self._recent_menu.clear()
+        for path in self.recent.paths():
+            self._add_photo_action(self._recent_menu, path.name, path)
+        if self._recent_menu.isEmpty():
+            self._recent_menu.addAction("No photos yet").setEnabled(False)
+        else:
+            self._recent_menu.addSeparator()
+            self._recent_menu.addAction("&Clear This List").triggered.connect(self.recent.clear)
+
+    def _add_photo_action(self, menu: QMenu, text: str, path: Path) -> None:
+        action = menu.addAction(text.replace("&", "&&"))
+        action.setToolTip(str(path))
+        action.triggered.connect(lambda _checked=False: self.commands.open_source(path))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept whatever holds a file or a picture."""
+        if incoming.holds_photo(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        source = incoming.photo_in(event.mimeData())
+        if source is not None:
+            event.acceptProposedAction()
+            self.commands.open_source(source)
+
+    def _restore(self) -> None:
+        geometry, state = self.settings.value("geometry"), self.settings.value("docks")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if state is not None:
+            self.restoreState(state, _STATE_VERSION)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep the layout, stop the engine within its limit, end the helper process."""
+        self.settings.setValue("geometry", self.saveGeometry())
+        self.settings.setValue("docks", self.saveState(_STATE_VERSION))
+        self.settings.sync()
+        self.commands.close()
+        self.hide()  # gone for the user at once, whatever the running step still needs
+        self.stopped_in_time = self.engine_thread.stop()
+        self._engine.close()
+        super().closeEvent(event)

@@ -1,0 +1,84 @@
+"""Session -> RenderState -> viewport: light drawing while something moves, full quality at rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from app.session import Session
+from engine.camera import OrbitCamera
+from engine.render.state import RenderState
+from engine.types import FaceAsset
+
+REST_MS = 120
+"""After this long without a change the picture is drawn in full quality (the promise is 200 ms)."""
+
+CAMERA_VIEWS: dict[str, tuple[float, float]] = {
+    "front": (0.0, 0.0),
+    "three-quarter": (35.0, 5.0),
+    "side": (90.0, 0.0),
+}
+"""Name -> azimuth and elevation, degrees."""
+
+
+class StateView(Protocol):
+    """What draws the states: the viewport."""
+
+    def show_state(self, state: RenderState | None) -> None:
+        """Draw ``state``, None for the empty view."""
+
+
+class ViewController(QObject):
+    """Keeps the viewport's state equal to the session."""
+
+    def __init__(self, session: Session, view: StateView, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._view = view
+        self._was_light = False
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._on_rest)
+        session.pose_changed.connect(self._on_moved)
+        session.camera_changed.connect(self._on_moved)
+        session.view_changed.connect(self._on_moved)
+        session.face_refined.connect(self._show)
+        session.face_changed.connect(self._on_face_changed)
+
+    @Slot(str)
+    def look_from(self, name: str) -> None:
+        """Turn the camera to one of CAMERA_VIEWS, zoom and target stay; or 'reset' all of it."""
+        if name == "reset":
+            self._session.set_camera(OrbitCamera())
+            return
+        azimuth, elevation = CAMERA_VIEWS[name]
+        self._session.set_camera(replace(self._session.camera, azimuth_deg=azimuth, elevation_deg=elevation))
+
+    @Slot()
+    def _on_moved(self) -> None:
+        # A single change is drawn in full at once; a second one shortly after it is a movement.
+        self._push(interactive=self._rest.isActive())
+        self._rest.start()
+
+    @Slot()
+    def _show(self) -> None:
+        self._push(interactive=self._rest.isActive())
+
+    @Slot(object)
+    def _on_face_changed(self, face: FaceAsset | None) -> None:
+        if face is None:
+            self._push(interactive=False)
+
+    @Slot()
+    def _on_rest(self) -> None:
+        if self._was_light:
+            self._push(interactive=False)
+
+    def _push(self, interactive: bool) -> None:
+        s = self._session
+        self._was_light = interactive
+        if s.face is None or s.pose is None:
+            self._view.show_state(None)
+        else:
+            self._view.show_state(RenderState(s.face, s.pose, s.view, s.camera, interactive))

@@ -1,0 +1,75 @@
+"""Start of the window: application object, look, hooks, main window."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QSettings
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from app.engine_service import EngineService
+from app.main_window import MainWindow
+from app.problems import start_logging
+from widgets.style import apply_style
+from widgets.viewport import request_core_profile
+
+FIRST_PAINT_VARIABLE = "DETAILED_FACE_FIRST_PAINT"
+"""Environment: 'report' writes the seconds from process start to first paint to stderr, 'quit' also ends there."""
+
+_SWITCH_INTERVAL_S = 0.002
+"""How soon the window gets the interpreter back from the engine thread; Python's 5 ms add up in one paint."""
+
+_ICON = Path(__file__).resolve().parent.parent / "resources" / "icons" / "detailed-face.png"
+
+
+def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None = None) -> int:
+    """Show the window until it is closed; returns the exit code.
+
+    Args:
+        photo: opened at once.
+        pack: name of the model pack.
+        camera_file: a video that stands in for the webcam.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    request_core_profile()
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("Detailed Face")
+    app.setDesktopFileName("detailed-face")
+    if _ICON.is_file():
+        app.setWindowIcon(QIcon(str(_ICON)))
+    apply_style(app)
+    window = MainWindow(EngineService(pack), QSettings("detailed-face", "detailed-face"), camera_file)
+    window.problems.install_hooks()
+    window.first_painted.connect(start_logging)
+    if photo is not None:
+        window.first_painted.connect(lambda: window.commands.open_source(photo))
+    wish = os.environ.get(FIRST_PAINT_VARIABLE, "")
+    if wish:
+        window.first_painted.connect(lambda: _report_first_paint(window, wish))
+    window.show()
+    code = app.exec()
+    if not window.stopped_in_time:
+        # A step that cannot be interrupted still runs. Its thread must not outlive the interpreter, so end at once:
+        # settings are written, exports are whole or absent.
+        os._exit(code)
+    return code
+
+
+def _report_first_paint(window: MainWindow, wish: str) -> None:
+    sys.stderr.write(f"first paint after {_seconds_since_process_start():.3f} s\n")
+    sys.stderr.flush()
+    if wish == "quit":
+        window.close()
+
+
+def _seconds_since_process_start() -> float:
+    """Since the operating system started this process, on Linux; else its CPU time, the nearest there is."""
+    stat = Path("/proc/self/stat")
+    if not stat.is_file():
+        return time.process_time()
+    ticks = int(stat.read_text().rpartition(")")[2].split()[19])  # field 22: start time in clock ticks since boot
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,21 @@
+"""Sentences of the status line."""
+
+from __future__ import annotations
+
+import math
+
+from engine.types import FaceAsset
+
+
+def describe_face(face: FaceAsset) -> str:
+    """What was made, in one line, such as: Face of anna.jpg: 27,600 vertices, reprojection error 1.8 %."""
+    fit = face.fit
+    error = fit.error68 if math.isfinite(fit.error68) else fit.error_dense
+    parts = [f"{face.topology.vertex_count:,} vertices"]
+    if math.isfinite(error):
+        parts.append(f"reprojection error {100 * error:.1f} %")
+    others = len(face.landmarks.others)
+    if others:
+        parts.append(f"{others} more {'face' if others == 1 else 'faces'} in the photo to pick from")
+    sentence = f"Face of {face.photo.name}: {', '.join(parts)}."
+    return " ".join([sentence, *face.warnings[:1]])

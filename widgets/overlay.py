@@ -1,0 +1,71 @@
+"""A card in the middle of the viewport: the empty state, the work on the first photo, or why nothing can be drawn."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from widgets.style import GAP_PX, named
+
+_WIDTH_PX = 420
+
+
+class OverlayCard(QFrame):
+    """Title, a sentence or two, and buttons; stays centred over its parent."""
+
+    chosen = Signal(str)
+    """Key of the button that was pressed."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self._parent = parent
+        self._title, self._text = named(QLabel(), "title"), named(QLabel(), "text")
+        for label in (self._title, self._text):
+            label.setWordWrap(True)
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(GAP_PX)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(28, 24, 28, 24)
+        layout.setSpacing(14)
+        layout.addWidget(self._title)
+        layout.addWidget(self._text)
+        layout.addLayout(self._buttons)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def show_message(self, title: str, text: str, buttons: tuple[tuple[str, str], ...] = ()) -> None:
+        """Show the card. ``buttons``: (key, label) each; the first one is the suggested one."""
+        self._title.setText(title)
+        self._text.setText(text)
+        while (item := self._buttons.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.deleteLater()
+        self._buttons.addStretch()
+        for index, (key, label) in enumerate(buttons):
+            button = QPushButton(label)
+            button.setObjectName("" if index else "primary")
+            button.clicked.connect(lambda _checked=False, key=key: self.chosen.emit(key))
+            self._buttons.addWidget(button)
+        self._buttons.addStretch()
+        self.show()
+        self._centre()
+
+    @property
+    def text(self) -> str:
+        """What it says now, empty while hidden."""
+        return f"{self._title.text()} {self._text.text()}" if self.isVisibleTo(self._parent) else ""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay in the middle when the parent changes its size."""
+        if event.type() == QEvent.Type.Resize:
+            self._centre()
+        return super().eventFilter(watched, event)
+
+    def _centre(self) -> None:
+        parent = self._parent
+        self.setFixedWidth(min(_WIDTH_PX, max(parent.width() - 2 * GAP_PX, 160)))
+        self.adjustSize()
+        self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)

@@ -1,0 +1,234 @@
+"""The 3D view: owns the GL context and the renderer, turns mouse, wheel, touch and keys into wishes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QNativeGestureEvent, QSurfaceFormat, QWheelEvent
+from PySide6.QtOpenGLWidgets import QOpenGLWidget
+from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
+
+from engine.camera import OrbitCamera
+from engine.errors import AppError, GpuError
+from engine.types import ViewOptions
+
+if TYPE_CHECKING:  # compiled after the first paint
+    from engine.render.renderer import FaceRenderer
+    from engine.render.state import RenderState
+
+_GL_VERSION = (3, 3)
+_GL_COLOR_BUFFER_BIT = 0x4000
+_DEGREES_PER_PX = 0.35
+_LIGHT_DEGREES_PER_PX = 0.5
+_ZOOM_PER_WHEEL_STEP = 1.15
+_WHEEL_STEP = 120.0  # Qt counts eighths of a degree, 15 degrees a click
+_KEY_TURN_DEG = 10.0
+_ZOOM_PER_KEY = 1.15
+
+_CAMERA_KEYS: dict[int, str] = {
+    Qt.Key.Key_1: "front",
+    Qt.Key.Key_2: "three-quarter",
+    Qt.Key.Key_3: "side",
+    Qt.Key.Key_R: "reset",
+    Qt.Key.Key_Home: "reset",
+}
+_TURN_KEYS: dict[int, tuple[float, float]] = {
+    Qt.Key.Key_Left: (-_KEY_TURN_DEG, 0.0),
+    Qt.Key.Key_Right: (_KEY_TURN_DEG, 0.0),
+    Qt.Key.Key_Up: (0.0, _KEY_TURN_DEG),
+    Qt.Key.Key_Down: (0.0, -_KEY_TURN_DEG),
+}
+_ZOOM_KEYS: dict[int, float] = {
+    Qt.Key.Key_Plus: _ZOOM_PER_KEY,
+    Qt.Key.Key_Equal: _ZOOM_PER_KEY,
+    Qt.Key.Key_Minus: 1.0 / _ZOOM_PER_KEY,
+}
+
+
+def request_core_profile() -> None:
+    """Ask for OpenGL 3.3 core for all widgets; macOS wants this before the QApplication."""
+    wanted = QSurfaceFormat()
+    wanted.setVersion(*_GL_VERSION)
+    wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
+    wanted.setDepthBufferSize(24)
+    QSurfaceFormat.setDefaultFormat(wanted)
+
+
+class Viewport(QOpenGLWidget):
+    """Shows the newest RenderState.
+
+    Left drag turns, middle or Shift drag moves, the wheel zooms, right or Ctrl drag turns the light; a double click and
+    R reset; 1, 2 and 3 look from the front, three-quarter and side.
+    """
+
+    camera_edited = Signal(object)  # OrbitCamera
+    view_edited = Signal(object)  # ViewOptions: the light was turned
+    camera_requested = Signal(str)  # 'front', 'three-quarter', 'side' or 'reset'
+    failed = Signal(object)  # AppError: nothing can be drawn
+    painted = Signal()  # after each paint
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state: RenderState | None = None
+        self._renderer: FaceRenderer | None = None
+        self._problem: AppError | None = None
+        self._drag_from: QPointF | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(240, 240)
+        self.setAccessibleName("3D face")
+        self.grabGesture(Qt.GestureType.PinchGesture)
+
+    def show_state(self, state: RenderState | None) -> None:
+        """Draw ``state`` with the next paint; Qt merges many calls into one. None: the empty background."""
+        self._state = state
+        self.setCursor(Qt.CursorShape.ArrowCursor if state is None else Qt.CursorShape.OpenHandCursor)
+        self.update()
+
+    @property
+    def problem(self) -> AppError | None:
+        """Why nothing can be drawn, None while all is well."""
+        return self._problem
+
+    @Slot()
+    def warm_up(self) -> None:
+        """Compile the programs now, so that the first face is there at once; finds out whether OpenGL suffices."""
+        if not self.isValid():
+            self._fail(_no_opengl("This display offers no OpenGL."))
+            return
+        self.makeCurrent()
+        self._ensure_renderer()
+        self.doneCurrent()
+
+    def initializeGL(self) -> None:  # called again when docking gives a new context
+        """Check the version; the renderer follows with the first face."""
+        self.context().aboutToBeDestroyed.connect(self._release)
+        version = self.context().format().version()
+        if tuple(version) < _GL_VERSION:
+            self._fail(_no_opengl(f"This computer offers OpenGL {version[0]}.{version[1]}."))
+
+    def paintGL(self) -> None:
+        """Draw the newest state, or the empty background."""
+        renderer = self._ensure_renderer() if self._state is not None else None
+        if self._state is not None and renderer is not None:
+            # Qt's framebuffer is never 0 and changes on resize, so ask every frame.
+            target = renderer.ctx.detect_framebuffer(self.defaultFramebufferObject())
+            ratio = self.devicePixelRatio()
+            renderer.draw(self._state, target, (round(ratio * self.width()), round(ratio * self.height())))
+        else:
+            gl = self.context().functions()
+            gl.glClearColor(*ViewOptions().background, 1.0)
+            gl.glClear(_GL_COLOR_BUFFER_BIT)
+        self.painted.emit()
+
+    def _ensure_renderer(self) -> FaceRenderer | None:
+        """The renderer, made in the current context if need be; None where it cannot be made."""
+        if self._renderer is None and self._problem is None:
+            try:
+                from engine.render.context import current_context
+                from engine.render.renderer import FaceRenderer
+
+                self._renderer = FaceRenderer(current_context())
+            except AppError as error:
+                self._fail(error)
+        return self._renderer
+
+    def _fail(self, error: AppError) -> None:
+        self._problem = error
+        self.failed.emit(error)
+
+    def _release(self) -> None:
+        if self._renderer is not None:
+            self.makeCurrent()
+            self._renderer.release()
+            self._renderer = None
+            self.doneCurrent()
+
+    def _orbit(self) -> OrbitCamera | None:
+        """The camera that the user moves, None while there is nothing to look at."""
+        camera = None if self._state is None else self._state.camera
+        return camera if isinstance(camera, OrbitCamera) else None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take hold of the face."""
+        self._drag_from = event.position()
+        if self._state is not None:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go."""
+        if event.buttons() == Qt.MouseButton.NoButton:
+            self._drag_from = None
+            self.setCursor(Qt.CursorShape.ArrowCursor if self._state is None else Qt.CursorShape.OpenHandCursor)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Turn, move, or turn the light, by buttons and keys."""
+        camera = self._orbit()
+        if self._drag_from is None or camera is None:
+            return
+        move = event.position() - self._drag_from
+        self._drag_from = event.position()
+        keys, buttons = event.modifiers(), event.buttons()
+        if buttons & Qt.MouseButton.RightButton or keys & Qt.KeyboardModifier.ControlModifier:
+            self._turn_light(move.x() * _LIGHT_DEGREES_PER_PX, -move.y() * _LIGHT_DEGREES_PER_PX)
+        elif buttons & Qt.MouseButton.MiddleButton or keys & Qt.KeyboardModifier.ShiftModifier:
+            self.camera_edited.emit(camera.panned(move.x(), -move.y(), self.height()))
+        else:
+            # The face follows the hand: dragged to the right, the camera moves to the left.
+            self.camera_edited.emit(camera.orbited(-move.x() * _DEGREES_PER_PX, move.y() * _DEGREES_PER_PX))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Reset the camera."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.camera_requested.emit("reset")
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom."""
+        camera = self._orbit()
+        if camera is not None:
+            steps = event.angleDelta().y() / _WHEEL_STEP
+            self.camera_edited.emit(camera.zoomed(_ZOOM_PER_WHEEL_STEP**steps))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Camera keys; all others go to the window."""
+        key, camera = event.key(), self._orbit()
+        if key in _CAMERA_KEYS:
+            self.camera_requested.emit(_CAMERA_KEYS[key])
+        elif camera is not None and key in _TURN_KEYS:
+            self.camera_edited.emit(camera.orbited(*_TURN_KEYS[key]))
+        elif camera is not None and key in _ZOOM_KEYS:
+            self.camera_edited.emit(camera.zoomed(_ZOOM_KEYS[key]))
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Pinch on a touch screen (gesture) or touchpad (native gesture): zoom."""
+        factor = 1.0
+        if isinstance(event, QGestureEvent):
+            pinch = event.gesture(Qt.GestureType.PinchGesture)
+            factor = pinch.scaleFactor() if isinstance(pinch, QPinchGesture) else 1.0
+        elif isinstance(event, QNativeGestureEvent):
+            zoomed = event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
+            factor = 1.0 + event.value() if zoomed else 1.0
+        else:
+            return super().event(event)
+        camera = self._orbit()
+        if camera is not None and factor > 0.0:
+            self.camera_edited.emit(camera.zoomed(factor))
+        return True
+
+    def _turn_light(self, azimuth_deg: float, elevation_deg: float) -> None:
+        if self._state is None:
+            return
+        view = self._state.view
+        azimuth = (view.light_azimuth_deg + azimuth_deg + 180.0) % 360.0 - 180.0
+        elevation = min(max(view.light_elevation_deg + elevation_deg, -90.0), 90.0)
+        self.view_edited.emit(replace(view, light_azimuth_deg=azimuth, light_elevation_deg=elevation))
+
+
+def _no_opengl(found: str) -> GpuError:
+    return GpuError(
+        f"{found} Drawing the face needs OpenGL 3.3.",
+        "Update the graphics driver. Faces can also be made without a window: main.py --input PHOTO --output FOLDER",
+    )
