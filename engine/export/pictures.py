@@ -39,7 +39,8 @@ def map_canvas(map_mm: FloatArray, window: UvWindow, scale_mm: float) -> tuple[n
     check("map_mm", map_mm, (n, n))
     first_row, rows = _axis(1.0 - window.v1, 1.0 - window.v0, n)
     first_column, columns = _axis(window.u0, window.u1, n)
-    value = _along_rows(_along_rows(map_mm, rows).T, columns).T * np.float32(NO_DISPLACEMENT / scale_mm)
+    value = _interpolated(_interpolated(map_mm, rows, axis=0), columns, axis=1)
+    value *= np.float32(NO_DISPLACEMENT / scale_mm)
     value += NO_DISPLACEMENT
     np.rint(value, out=value)
     clipped = float(np.mean((value < 0) | (value > 65535)))
@@ -92,9 +93,13 @@ def _axis(start: float, end: float, n: int) -> tuple[int, FloatArray]:
     return first, positions.astype(np.float32)
 
 
-def _along_rows(values: FloatArray, positions: FloatArray) -> FloatArray:
-    """Rows of ``values`` (n, m) at fractional positions (k,), linearly interpolated: (k, m)."""
-    above = np.floor(positions).astype(np.intp)
-    below = np.minimum(above + 1, len(values) - 1)
-    share = (positions - above)[:, None].astype(np.float32)
-    return np.asarray(values[above] * (1 - share) + values[below] * share)
+def _interpolated(values: FloatArray, positions: FloatArray, axis: int) -> FloatArray:
+    """``values`` (n, m) at fractional positions (k,) along one axis, linear in between."""
+    before = np.floor(positions).astype(np.intp)
+    after = np.minimum(before + 1, values.shape[axis] - 1)
+    share = (positions - before).astype(np.float32)
+    start, step = np.take(values, before, axis=axis), np.take(values, after, axis=axis)
+    step -= start
+    step *= share[:, None] if axis == 0 else share
+    step += start
+    return step
