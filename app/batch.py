@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import sys
@@ -108,7 +109,7 @@ def find_photos(source: Path) -> tuple[list[Path], list[Path]]:
     Raises:
         AppError: the folder may not be read.
     """
-    if not source.is_dir():
+    if not os.path.isdir(source):  # unlike Path.is_dir it does not raise where a parent is closed to us
         return [source], []
     try:
         files = [path for path in source.iterdir() if not path.name.startswith(".") and not path.is_dir()]

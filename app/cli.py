@@ -101,7 +101,7 @@ def _check(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
         parser.error("give the photo either with --input or for the window, not both")
     elif chosen.camera is not None:
         parser.error("--camera is for the window and does not go with --input")
-    if chosen.camera is not None and not chosen.camera.is_file():
+    if chosen.camera is not None and not os.path.isfile(chosen.camera):
         parser.error(f"--camera: there is no file {chosen.camera}")
 
 

@@ -174,6 +174,6 @@ def _explanation(error: OSError, target: Path, folder: Path) -> ExportError:
 
 def _file_in_the_way(target: Path) -> Path:
     for path in reversed([target, *target.parents]):
-        if os.path.lexists(path) and not path.is_dir():
+        if os.path.lexists(path) and not os.path.isdir(path):
             return path
     return target

@@ -98,7 +98,8 @@ def _interpolated(values: FloatArray, positions: FloatArray, axis: int) -> Float
     before = np.floor(positions).astype(np.intp)
     after = np.minimum(before + 1, values.shape[axis] - 1)
     share = (positions - before).astype(np.float32)
-    start, step = np.take(values, before, axis=axis), np.take(values, after, axis=axis)
+    start: FloatArray = np.take(values, before, axis=axis)
+    step: FloatArray = np.take(values, after, axis=axis)
     step -= start
     step *= share[:, None] if axis == 0 else share
     step += start
