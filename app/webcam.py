@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.arrays import ByteArray, FloatArray, check
 from engine.errors import AppError, CameraError
+from engine.images import bgr_to_rgb
 from engine.types import FaceBox, Landmarks
 
 OPEN_TIMEOUT_S = 8.0  # slow USB cameras need up to five seconds on Windows
@@ -136,8 +137,7 @@ class _CvStream:
             arrived, image = self._capture.read()
         if not arrived:
             return None
-        rgb: ByteArray = self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB)  # OpenCV's own order ends here
-        return rgb
+        return bgr_to_rgb(image)
 
     def release(self) -> None:
         """Close the device or file."""

@@ -193,6 +193,7 @@ class PhotoPanel(QWidget):
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         text.setWordWrap(True)
         button = QPushButton("&Open photo…")
+        button.setObjectName("open")
         button.setToolTip("Choose a photo from your disk")
         button.clicked.connect(self.open_requested)
         layout = QVBoxLayout(page)

@@ -1,0 +1,271 @@
+"""Export dialog -> job on the engine thread -> files, and a way to the folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QProcess, QSettings, QStandardPaths, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QWidget
+
+from app.engine_thread import EngineThread, Job, Lane
+from app.session import Session
+from engine.errors import AppError
+from engine.export import ExportOptions, estimate_sizes, export_face, safe_stem
+from engine.types import FaceAsset, Pose, Progress
+from widgets.export_dialog import EXPRESSIONS, MAPS, MESHES, UNITS, ExportDialog
+
+SETTLE_MS = 150  # after the last key stroke, before the sizes are worked out again
+_FOLDER = "export/folder"
+_CHOICES = (("mesh", MESHES), ("expression", EXPRESSIONS), ("maps", MAPS), ("units", UNITS))
+
+_log = logging.getLogger("detailed_face")
+
+
+class ExportController(QObject):
+    """Runs one export dialog at a time, for the face that was shown when it was opened."""
+
+    exported = Signal(object)  # tuple of the written Paths
+
+    def __init__(
+        self,
+        session: Session,
+        thread: EngineThread,
+        window: QWidget | None = None,
+        settings: QSettings | None = None,
+        map_scale_mm: float | None = None,
+    ) -> None:
+        """The face comes from ``session``; ``map_scale_mm`` is the pack's depth at full white of the maps."""
+        super().__init__(window)
+        self._session = session
+        self._thread = thread
+        self._window = window
+        self._settings = settings if settings is not None else QSettings("detailed-face", "detailed-face")
+        self.map_scale_mm = map_scale_mm
+        self._dialog: ExportDialog | None = None
+        self._face: FaceAsset | None = None
+        self._files: tuple[tuple[str, int], ...] = ()
+        self._estimate_job: Job | None = None
+        self._export_job: Job | None = None
+        self._written: tuple[Path, ...] = ()
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self._estimate)
+        session.face_refined.connect(self._on_face_refined)
+
+    @property
+    def dialog(self) -> ExportDialog | None:
+        """The open dialog, if any."""
+        return self._dialog
+
+    @Slot()
+    def open_dialog(self) -> None:
+        """Ask what to export; does nothing while there is no face."""
+        if self._session.face is None or self._dialog is not None:
+            return
+        self._face = self._session.face
+        dialog = ExportDialog(self._window)
+        dialog.set_triangles([len(self._face.topology.front_faces) * 4**level for level in range(4)])
+        dialog.set_texture_size(self._face.texture.image.shape[0])
+        dialog.set_choices(self._remembered_options(), self._remembered_folder(), safe_stem(_stem(self._face)))
+        dialog.changed.connect(self._on_changed)
+        dialog.export_requested.connect(self._export)
+        dialog.cancel_requested.connect(self._cancel)
+        dialog.show_requested.connect(self._show_files)
+        dialog.finished.connect(self._on_closed)
+        self._dialog = dialog
+        self._show_ready_maps()
+        self._estimate()
+        dialog.open()
+
+    def _remembered_options(self) -> ExportOptions:
+        """The last choices, where they are still valid."""
+        kept: dict[str, Any] = {}
+        for field, choices in _CHOICES:
+            value = str(self._settings.value(f"export/{field}", ""))
+            if value in [choice for choice, _ in choices]:
+                kept[field] = value
+        level = str(self._settings.value("export/subdivisions", "0"))
+        kept["subdivisions"] = int(level) if level in "0123" and level else 0
+        kept["texture"] = str(self._settings.value("export/texture", "true")).lower() == "true"
+        options = ExportOptions(**kept)
+        return options if self.map_scale_mm is None else replace(options, map_scale_mm=self.map_scale_mm)
+
+    def _remembered_folder(self) -> Path:
+        documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+        return Path(str(self._settings.value(_FOLDER, documents or str(Path.home()))))
+
+    def _remember(self, options: ExportOptions, folder: Path) -> None:
+        for field in ("mesh", "expression", "maps", "units", "subdivisions", "texture"):
+            self._settings.setValue(f"export/{field}", getattr(options, field))
+        self._settings.setValue(_FOLDER, str(folder))
+
+    @Slot(object)
+    def _on_face_refined(self, face: FaceAsset) -> None:
+        if self._dialog is not None and self._face is not None and face.rig is self._face.rig:
+            self._face = face
+            self._show_ready_maps()
+
+    def _show_ready_maps(self) -> None:
+        if self._dialog is not None and self._face is not None:
+            maps = self._face.key_maps
+            self._dialog.set_ready_maps(sum(key_map is not None for key_map in maps), len(maps))
+
+    @Slot()
+    def _on_changed(self) -> None:
+        if self._dialog is not None:
+            self._dialog.set_unknown_files()
+            self._settle.start()
+
+    @Slot()
+    def _estimate(self) -> None:
+        """Work out the files beside the window: maps and texture are encoded in part, which takes up to a second."""
+        if self._dialog is None or self._face is None or self._export_job is not None:
+            return
+        self._dialog.set_unknown_files()
+        steps = _estimate_steps(self._face, self._dialog.options(), self._dialog.name())
+        self._estimate_job = Job(steps, Lane.EXPORT)
+        self._estimate_job.finished.connect(self._on_estimated)
+        self._estimate_job.failed.connect(self._on_failed)
+        self._thread.submit(self._estimate_job)
+
+    @Slot(object)
+    def _on_estimated(self, files: tuple[tuple[str, int], ...]) -> None:
+        if self.sender() is not self._estimate_job or self._dialog is None:
+            return
+        self._estimate_job = None
+        self._files = files
+        folder = self._dialog.folder()
+        self._dialog.set_files(files, _existing(folder, [name for name, _ in files]), _free_bytes(folder))
+
+    @Slot(tuple)
+    def _export(self, agreed: tuple[str, ...]) -> None:
+        if self._dialog is None or self._face is None:
+            return
+        options, folder = self._dialog.options(), self._dialog.folder()
+        existing = _existing(folder, [name for name, _ in self._files])
+        if not set(existing) <= set(agreed):  # came up since the list was made
+            self._dialog.ask_to_replace(existing)
+            return
+        self._settle.stop()
+        self._remember(options, folder)
+        self._estimate_job = None
+        steps = self._export_steps(self._face, self._session, options, folder, self._dialog.name())
+        self._export_job = Job(steps, Lane.EXPORT)
+        self._export_job.progressed.connect(self._on_progressed)
+        self._export_job.finished.connect(self._on_finished)
+        self._export_job.failed.connect(self._on_failed)
+        self._export_job.cancelled.connect(self._on_cancelled)
+        self._dialog.set_progress(Progress("Preparing", 0.0))
+        self._thread.submit(self._export_job)
+
+    def _export_steps(
+        self, face: FaceAsset, session: Session, options: ExportOptions, folder: Path, name: str
+    ) -> Generator[Progress, None, tuple[Path, ...]]:
+        weights = session.weights
+        pose: Pose | None = session.pose
+
+        def steps() -> Generator[Progress, None, tuple[Path, ...]]:
+            shown = pose
+            if shown is None:  # the slider moved this very moment
+                from engine.rig import pose as pose_of
+
+                shown = pose_of(face.rig, weights)
+            return (yield from export_face(face, shown, options, folder, name))
+
+        return steps()
+
+    @Slot()
+    def _cancel(self) -> None:
+        if self._export_job is not None:
+            self._export_job.cancel()
+
+    @Slot(object)
+    def _on_progressed(self, progress: Progress) -> None:
+        if self.sender() is self._export_job and self._dialog is not None:
+            self._dialog.set_progress(progress)
+
+    @Slot(object)
+    def _on_finished(self, paths: tuple[Path, ...]) -> None:
+        if self.sender() is not self._export_job:
+            return
+        self._export_job = None
+        self._written = paths
+        if self._dialog is not None:
+            self._dialog.show_done(len(paths), paths[0].parent if paths else self._dialog.folder())
+        self.exported.emit(paths)
+
+    @Slot(object)
+    def _on_failed(self, error: Exception) -> None:
+        if self.sender() not in (self._export_job, self._estimate_job):
+            return
+        self._export_job = self._estimate_job = None
+        if not isinstance(error, AppError):
+            _log.error("export failed", exc_info=error)
+            error = AppError("The export failed unexpectedly; nothing was written.", "The log file has the details.")
+        if self._dialog is not None:
+            self._dialog.show_error(str(error), error.hint)
+
+    @Slot()
+    def _on_cancelled(self) -> None:
+        if self.sender() is self._export_job:
+            self._export_job = None
+            if self._dialog is not None:
+                self._dialog.show_cancelled()
+
+    @Slot()
+    def _show_files(self) -> None:
+        if self._written:
+            show_in_folder(self._written[0])
+
+    @Slot()
+    def _on_closed(self) -> None:
+        self._settle.stop()
+        if self._dialog is not None:
+            self._dialog.deleteLater()
+        self._dialog = self._face = self._estimate_job = None
+
+
+def show_in_folder(path: Path) -> bool:
+    """Open the file manager at ``path``, with the file selected where the system can; False when nothing opens."""
+    if sys.platform == "win32":
+        return bool(QProcess.startDetached("explorer", [f"/select,{path}"]))
+    if sys.platform == "darwin":
+        return bool(QProcess.startDetached("open", ["-R", str(path)]))
+    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
+
+
+def _stem(face: FaceAsset) -> str:
+    return Path(face.photo.name).stem
+
+
+def _estimate_steps(
+    face: FaceAsset, options: ExportOptions, name: str
+) -> Generator[Progress, None, tuple[tuple[str, int], ...]]:
+    """Engine thread. The first ``yield`` lets newer requests cancel this one before it costs anything."""
+    yield Progress("Working out the files", 0.0)
+    return estimate_sizes(face, options, name)
+
+
+def _existing(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(name for name in names if (folder / name).exists())
+    except OSError:  # no permission to look: writing will say so
+        return ()
+
+
+def _free_bytes(folder: Path) -> int | None:
+    """Free space on the disk of ``folder``, or of the nearest parent that is there."""
+    for place in (folder, *folder.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return None

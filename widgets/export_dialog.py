@@ -1,0 +1,384 @@
+"""Export: where, what and in which units; the files that result; progress; how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.export import ExportOptions
+from engine.types import Progress
+from widgets.style import GAP_PX, MARGIN_PX
+
+MESHES = (("base", "Smooth: the fitted face"), ("displaced", "Detailed: wrinkles and pores as geometry"))
+EXPRESSIONS = (
+    ("current", "As shown in the window"),
+    ("neutral", "Neutral"),
+    ("all", "Neutral and all 51 shapes, as a set of files"),
+)
+MAPS = (
+    ("none", "None"),
+    ("static", "Detail in the photo (one 16-bit PNG)"),
+    ("all", "All 20 key expressions (16-bit PNGs)"),
+)
+UNITS = (("mm", "Millimetres"), ("cm", "Centimetres"), ("m", "Metres"))
+MOST_LISTED = 6  # files named in the question about replacing
+_STEPS = 1000
+_WARNING_COLOUR = "#e8b04a"
+_ERROR_COLOUR = "#ef7f76"
+
+
+class ExportDialog(QDialog):
+    """Asks and shows; the controller answers every ``changed`` with ``set_files`` and does the writing."""
+
+    changed = Signal()  # folder, name or an option
+    export_requested = Signal(tuple)  # with the names that the user agreed to replace
+    cancel_requested = Signal()
+    show_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Export")
+        self._options = ExportOptions()
+        self._existing: tuple[str, ...] = ()
+        self._files_known = False
+        self._state = "edit"
+        self._build_form()
+        self._build_files()
+        self._build_buttons()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+        layout.setSpacing(GAP_PX)
+        layout.addWidget(self._form)
+        layout.addWidget(self._files, 1)
+        layout.addWidget(self._summary)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._message)
+        layout.addWidget(self._hint)
+        layout.addLayout(self._buttons)
+        self.resize(600, 640)
+        self._enter("edit")
+
+    def options(self) -> ExportOptions:
+        """What is chosen."""
+        return replace(
+            self._options,
+            mesh=self._mesh.currentData(),
+            subdivisions=self._subdivisions.currentIndex(),
+            expression=self._expression.currentData(),
+            texture=self._texture.isChecked(),
+            maps=self._maps.currentData(),
+            units=self._units.currentData(),
+        )
+
+    def folder(self) -> Path:
+        """Where to write."""
+        return Path(self._folder.text().strip()).expanduser()
+
+    def name(self) -> str:
+        """First part of all file names."""
+        return self._name.text().strip()
+
+    def set_choices(self, options: ExportOptions, folder: Path, name: str) -> None:
+        """Show these choices, silently."""
+        self._options = options
+        for widget in self._inputs:
+            widget.blockSignals(True)
+        self._folder.setText(str(folder))
+        self._name.setText(name)
+        self._subdivisions.setCurrentIndex(options.subdivisions)
+        self._texture.setChecked(options.texture)
+        choices = (
+            (self._mesh, options.mesh),
+            (self._expression, options.expression),
+            (self._maps, options.maps),
+            (self._units, options.units),
+        )
+        for combo, value in choices:
+            combo.setCurrentIndex(max(combo.findData(value), 0))
+        for widget in self._inputs:
+            widget.blockSignals(False)
+
+    def set_triangles(self, counts: Sequence[int]) -> None:
+        """Number of triangles after 0, 1, 2 and 3 subdivisions."""
+        current = self._subdivisions.currentIndex()
+        with QSignalBlocker(self._subdivisions):
+            self._subdivisions.clear()
+            for level, count in enumerate(counts):
+                self._subdivisions.addItem(f"{level}:  {count:,} triangles")
+            self._subdivisions.setCurrentIndex(max(current, 0))
+
+    def set_texture_size(self, pixels: int) -> None:
+        """Side of the texture, px."""
+        self._texture.setText(f"&Photo as JPEG, {pixels:,} x {pixels:,}, with its material file")
+
+    def set_ready_maps(self, ready: int, total: int) -> None:
+        """How many key maps are computed; all of them can be exported once they are all there."""
+        complete = ready >= total
+        row = self._maps.findData("all")
+        text = MAPS[row][1] if complete else f"All {total} key expressions: {ready} are ready, please wait"
+        self._maps.setItemText(row, text)
+        item = self._maps.model().index(row, 0)
+        self._maps.model().setData(item, None if complete else 0, Qt.ItemDataRole.UserRole - 1)  # 0: no item flags
+        if not complete and self._maps.currentIndex() == row:
+            self._maps.setCurrentIndex(self._maps.findData("static"))
+
+    def set_unknown_files(self) -> None:
+        """Say that the files are being worked out; exporting has to wait for them."""
+        self._files_known = False
+        self._summary.setText("Working out the files…")
+        self._update_buttons()
+
+    def set_files(self, files: Sequence[tuple[str, int]], existing: Sequence[str], free_bytes: int | None) -> None:
+        """List what would be written.
+
+        Args:
+            files: names and bytes.
+            existing: names of those that would be replaced.
+            free_bytes: left on that disk, None where unknown.
+        """
+        self._existing, self._files_known = tuple(existing), True
+        self._files.clear()
+        present = set(existing)
+        for name, size in files:
+            item = QTreeWidgetItem([name, _size_text(size), "replaces a file" if name in present else ""])
+            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self._files.addTopLevelItem(item)
+        total = sum(size for _, size in files)
+        text = f"{len(files)} {'file' if len(files) == 1 else 'files'}, about {_size_text(total)}"
+        if free_bytes is not None:
+            text += f"; {_size_text(free_bytes)} free there"
+        self._summary.setText(text)
+        if self._state == "edit" and free_bytes is not None and total > free_bytes:
+            self._say("The disk may be too full for this.", "Choose another folder, or export less.", _WARNING_COLOUR)
+        self._update_buttons()
+
+    def ask_to_replace(self, existing: Sequence[str]) -> None:
+        """Ask whether these files may go; only then ``export_requested`` follows."""
+        self._existing = tuple(existing)
+        self._enter("confirm")
+        self._say(*_question(self._existing), _WARNING_COLOUR)
+
+    def set_progress(self, progress: Progress) -> None:
+        """Show the running export."""
+        if self._state != "running":
+            self._enter("running")
+        self._bar.setValue(round(_STEPS * progress.fraction))
+        self._say(progress.stage)
+
+    def show_error(self, message: str, hint: str) -> None:
+        """Say what went wrong; the choices can be changed and tried again."""
+        self._enter("edit")
+        self._say(message, hint, _ERROR_COLOUR)
+
+    def show_cancelled(self) -> None:
+        """Back to the choices; nothing was written."""
+        self._enter("edit")
+        self._say("Cancelled; nothing was written.")
+
+    def show_done(self, count: int, folder: Path) -> None:
+        """All files are there."""
+        self._enter("done")
+        self._say(f"Exported {count} {'file' if count == 1 else 'files'}.", str(folder))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape goes one step back before it closes the dialog."""
+        if event.key() == Qt.Key.Key_Escape and self._state in ("confirm", "running"):
+            self._on_back()
+        else:
+            super().keyPressEvent(event)
+
+    def reject(self) -> None:
+        """Closing while files are written stops the writing first."""
+        if self._state == "running":
+            self.cancel_requested.emit()
+        super().reject()
+
+    def _build_form(self) -> None:
+        self._folder = QLineEdit()
+        self._folder.setToolTip("Where the files go; a folder that does not exist yet is made")
+        browse = QPushButton("&Browse…")
+        browse.setToolTip("Choose the folder")
+        browse.setAutoDefault(False)
+        browse.clicked.connect(self._browse)
+        folder_row = QHBoxLayout()
+        folder_row.addWidget(self._folder, 1)
+        folder_row.addWidget(browse)
+        self._name = QLineEdit()
+        self._name.setToolTip("First part of all file names")
+        self._mesh = _combo(MESHES, "Smooth with maps beside it suits renderers; detailed suits printing")
+        self._subdivisions = QComboBox()
+        self._subdivisions.setToolTip("How often every triangle is cut in four; detail needs at least 2")
+        self._expression = _combo(EXPRESSIONS, "The expression of the mesh; the set numbers its vertices alike")
+        self._texture = QCheckBox()
+        self._texture.setToolTip("The colours of the photo, laid out for the mesh")
+        self._maps = _combo(MAPS, "Displacement maps, 4096 x 4096, for renderers and for Blender's Displacement node")
+        self._units = _combo(UNITS, "Millimetres for printing, centimetres for Maya, metres for Blender and Unity")
+        self._form = QWidget()
+        form = QFormLayout(self._form)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(GAP_PX)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("&Folder", folder_row)
+        label = form.labelForField(folder_row)
+        if isinstance(label, QLabel):
+            label.setBuddy(self._folder)
+        rows = (
+            ("&Name", self._name),
+            ("&Mesh", self._mesh),
+            ("&Subdivision", self._subdivisions),
+            ("E&xpression", self._expression),
+            ("Texture", self._texture),
+            ("M&aps", self._maps),
+            ("&Units", self._units),
+        )
+        for text, widget in rows:
+            form.addRow(text, widget)
+        self._inputs: tuple[QWidget, ...] = (self._folder, *(widget for _, widget in rows))
+        for line in (self._folder, self._name):
+            line.textChanged.connect(self._on_changed)
+        for combo in (self._mesh, self._subdivisions, self._expression, self._maps, self._units):
+            combo.currentIndexChanged.connect(self._on_changed)
+        self._texture.toggled.connect(self._on_changed)
+
+    def _build_files(self) -> None:
+        self._files = QTreeWidget()
+        self._files.setToolTip("The files that will be written, with about their size")
+        self._files.setAccessibleName("Files")
+        self._files.setRootIsDecorated(False)
+        self._files.setUniformRowHeights(True)
+        self._files.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
+        self._files.setHeaderLabels(["File", "Size", ""])
+        self._files.header().setStretchLastSection(False)
+        self._files.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            self._files.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self._summary = QLabel()
+        self._summary.setObjectName("muted")
+        self._bar = QProgressBar()
+        self._bar.setRange(0, _STEPS)
+        self._bar.setTextVisible(False)
+        self._message, self._hint = QLabel(), QLabel()
+        self._hint.setObjectName("muted")
+        for label in (self._message, self._hint):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+
+    def _build_buttons(self) -> None:
+        self._show = _button("&Show in folder", "Open the folder in the file manager", self.show_requested.emit)
+        self._back = _button("&Cancel", "Escape does the same", self._on_back)
+        self._main = _button("&Export", "Write the files (Enter)", self._on_main)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(GAP_PX)
+        self._buttons.addStretch()
+        for button in (self._show, self._back, self._main):
+            self._buttons.addWidget(button)
+
+    def _on_changed(self) -> None:
+        if self._state == "edit":
+            self._say("")
+        self._update_buttons()
+        self.changed.emit()
+
+    def _browse(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Export to", self._folder.text())
+        if chosen:
+            self._folder.setText(chosen)
+
+    def _on_main(self) -> None:
+        if self._state == "done":
+            self.accept()
+        elif self._state == "edit" and self._existing:
+            self.ask_to_replace(self._existing)
+        else:
+            self.export_requested.emit(self._existing if self._state == "confirm" else ())
+
+    def _on_back(self) -> None:
+        if self._state == "confirm":
+            self._enter("edit")
+        elif self._state == "running":
+            self._back.setEnabled(False)
+            self._back.setText("Stopping…")
+            self.cancel_requested.emit()
+        else:
+            self.reject()
+
+    def _enter(self, state: str) -> None:
+        self._state = state
+        self._form.setEnabled(state == "edit")
+        self._bar.setVisible(state == "running")
+        self._show.setVisible(state == "done")
+        self._back.setVisible(state != "done")
+        self._back.setEnabled(True)
+        self._back.setText("&Keep them" if state == "confirm" else "&Cancel")
+        self._main.setText({"confirm": "&Replace", "done": "&OK"}.get(state, "&Export"))
+        self._say("")
+        self._update_buttons()
+        # Replacing wants a deliberate choice: there Enter keeps the files.
+        default = self._main if state in ("edit", "done") else self._back
+        default.setDefault(True)
+        if self.isVisible():
+            default.setFocus()
+
+    def _update_buttons(self) -> None:
+        complete = bool(self._files_known and self.name() and self._folder.text().strip())
+        self._main.setEnabled(self._state in ("confirm", "done") or (self._state == "edit" and complete))
+
+    def _say(self, message: str, hint: str = "", colour: str = "") -> None:
+        for label, text in ((self._message, message), (self._hint, hint)):
+            label.setText(text)
+            label.setVisible(bool(text))
+        self._message.setStyleSheet(f"color: {colour};" if colour else "")
+
+
+def _combo(choices: Sequence[tuple[str, str]], tip: str) -> QComboBox:
+    combo = QComboBox()
+    for value, text in choices:
+        combo.addItem(text, value)
+    combo.setToolTip(tip)
+    return combo
+
+
+def _button(text: str, tip: str, act: object) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setAutoDefault(False)
+    button.clicked.connect(act)
+    return button
+
+
+def _size_text(size: int) -> str:
+    return QLocale().formattedDataSize(size, 1, QLocale.DataSizeFormat.DataSizeSIFormat)
+
+
+def _question(existing: Sequence[str]) -> tuple[str, str]:
+    """Question and list of names."""
+    count = len(existing)
+    names = ", ".join(existing[:MOST_LISTED]) + (f" and {count - MOST_LISTED} more" if count > MOST_LISTED else "")
+    if count == 1:
+        return "This file exists already. Replace it?", names
+    return f"{count} of these files exist already. Replace them?", names
