@@ -93,10 +93,12 @@ def export_mesh(topology: Topology, subdivisions: int) -> ExportMesh:
 def refined_counts(topology: Topology, subdivisions: int) -> tuple[int, int, int]:
     """Vertices, UVs and faces that ``export_mesh`` would make, counted without making them."""
     counts = []
-    for faces in (topology.faces[topology.front_faces], topology.uv_faces[topology.front_faces]):
+    whole = len(topology.front_faces) == len(topology.faces)
+    for all_faces, all_points in ((topology.faces, topology.vertex_count), (topology.uv_faces, len(topology.uvs))):
+        faces = all_faces[topology.front_faces]
         ends = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2).astype(np.int64), axis=1)
         edges, triangles = len(np.unique(ends[:, 0] * (int(faces.max()) + 1) + ends[:, 1])), len(faces)
-        points = len(np.unique(faces))
+        points = all_points if whole else len(np.unique(faces))
         for _ in range(subdivisions):  # a new point per edge; edges fall in two, and each triangle adds three
             points, edges, triangles = points + edges, 2 * edges + 3 * triangles, 4 * triangles
         counts.append(points)
