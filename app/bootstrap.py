@@ -41,7 +41,8 @@ def ensure(extras: bool = False, root: Path = ROOT) -> None:
     if os.name == "posix":  # a bare ``env -i`` has no PATH, and then apt and the builds of pip find no program
         os.environ.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     if sys.version_info < MINIMUM_PYTHON:
-        raise environment.failure("Python 3.11 or newer is needed, this is {}.{}.{}.".format(*sys.version_info[:3]))
+        version = "{}.{}.{}".format(*sys.version_info[:3])
+        raise environment.failure(f"Python 3.11 or newer is needed, this is {version}; install one and start again.")
     wanted = requirements(root, extras)
     if all(importable(requirement) for requirement in wanted):
         os.environ.pop(HAND_OVERS, None)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from app import system_packages
 
-NEEDED_BYTES = 3_000_000_000  # 1.7 GB installed, the rest for downloads while they are unpacked
+NEEDED_BYTES = 3_000_000_000  # without NVIDIA's libraries: 1.7 GB installed, the rest for downloads being unpacked
 STAMP = "detailed-face.stamp"
 INCOMPLETE = ["incomplete"]
 FAILURES = (  # what the error output contains -> what to tell the user; the first that fits is said
     (
         ("No space left on device", "[Errno 28]", "Disk quota exceeded", "not enough space on the disk"),
-        "the disk became full during the set-up; make about 3 GB free for {env} and start again.",
+        "the disk became full during the set-up; make 3 GB (on Linux up to 9 GB) free for {env} and start again.",
     ),
     (
         ("Permission denied", "Read-only file system", "Access is denied"),
@@ -89,7 +89,7 @@ def set_up(env: Path, wanted: list[str]) -> None:
             raise failure(f"about {need} on the disk of {env}; make room and start again.")
         began = time.monotonic()
         say(f"setting up the Python environment in {env}")
-        say("it takes about 1.7 GB (more where pip adds NVIDIA's libraries) and 1 to 10 minutes, by the network.")
+        say("it takes 1.7 GB (on Linux up to 5.5 GB, with NVIDIA's libraries) and 1 to 10 minutes, by the network.")
         before = _stamp(env) or INCOMPLETE
         mark_incomplete(env)
         if before == INCOMPLETE or not python_of(env).exists():
