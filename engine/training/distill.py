@@ -47,22 +47,31 @@ class DenseNetwork:
 
     def upright_crop(self, image: ByteArray, centre: tuple[float, float], size: float) -> ByteArray:
         """A 192 x 192 crop around the face that is near ``centre``, eyes level, refined from its own points."""
+        return self._refined(image, centre, size)[0]
+
+    def locate(self, image: ByteArray, centre: tuple[float, float], size: float) -> DoubleArray:
+        """Points (468, 2) in image px of the face near ``centre``."""
+        return self._refined(image, centre, size)[1]
+
+    def _refined(self, image: ByteArray, centre: tuple[float, float], size: float) -> tuple[ByteArray, DoubleArray]:
         x, y = centre
         angle = 0.0
-        crop = None
+        crop, back = np.zeros((_INPUT_PX, _INPUT_PX, 3), np.uint8), np.zeros((points.POINTS, 2))
         for _ in range(4):
             scale = _INPUT_PX / size
             c, s = scale * np.cos(angle), scale * np.sin(angle)
             half = _INPUT_PX / 2
             matrix = np.array([[c, s, half - c * x - s * y], [-s, c, half + s * x - c * y]])
-            crop = cv2.warpAffine(image, matrix, (_INPUT_PX, _INPUT_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+            side = (_INPUT_PX, _INPUT_PX)
+            warped = cv2.warpAffine(image, matrix, side, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+            crop = np.asarray(warped, np.uint8)
             found = self.on_crop(crop)[:, :2]
             back = (found - half) @ np.array([[c, -s], [s, c]]) / scale**2 + (x, y)
             eyes = back[points.EYE_OUTER_L] - back[points.EYE_OUTER_R]
             angle = float(np.arctan2(eyes[1], eyes[0]))
             low, high = back.min(0), back.max(0)
             (x, y), size = (low + high) / 2, _CROP_FACTOR * float((high - low).max())
-        return np.asarray(crop, np.uint8)
+        return crop, back
 
 
 def upright(found: DoubleArray) -> DoubleArray:
@@ -88,9 +97,8 @@ def frontal(face: DoubleArray, mirror: IntArray) -> DoubleArray:
         image = (face * (-1, 1, 1))[mirror]
         face = (face + turned_to(image, face, scale=False)) / 2
         # The mean of a face and its aligned image is symmetric about some plane; lay that plane on x = 0.
-        normal = (face - face[mirror]).sum(0)
-        normal = (face - face[mirror])[points.EYE_OUTER_L] + 0 * normal
-        normal /= np.linalg.norm(normal)
+        across = (face - face[mirror])[points.EYE_OUTER_L]
+        normal = across / np.linalg.norm(across)
         yaw, roll = np.arctan2(normal[2], normal[0]), np.arctan2(normal[1], normal[0])
         cy, sy, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(roll), np.sin(roll)
         turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
@@ -98,21 +106,63 @@ def frontal(face: DoubleArray, mirror: IntArray) -> DoubleArray:
     return np.asarray((face + (face * (-1, 1, 1))[mirror]) / 2)
 
 
+# Control grids (points per side, SD of their moves in half crops): coarse ones for build, fine ones for features.
+_GRIDS = ((5, 0.038), (9, 0.014))
+_WIDTH_SD, _HEIGHT_SD = 0.035, 0.02
+
+
 def warp_fields(count: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Sampling maps (x, y), each (192, 192) float32: mirror-symmetric 5 x 5 control grids plus width and height."""
+    """Sampling maps (x, y), each (192, 192) float32: mirror-symmetric control grids plus width and height."""
     axis = (np.arange(_INPUT_PX, dtype=np.float32) + 0.5) / _INPUT_PX * 2 - 1
     gx, gy = np.meshgrid(axis, axis)
     fields = []
     for _ in range(count):
-        grid = rng.normal(0, 0.045, (5, 5, 2)).astype(np.float32)
-        grid[..., 0] = (grid[..., 0] - grid[:, ::-1, 0]) / 2 * np.sqrt(2)
-        grid[..., 1] = (grid[..., 1] + grid[:, ::-1, 1]) / 2 * np.sqrt(2)
-        smooth = cv2.resize(grid, (_INPUT_PX, _INPUT_PX), interpolation=cv2.INTER_CUBIC)
-        width, height = np.exp(rng.normal(0, 0.05, 2))
-        x, y = gx * width + smooth[..., 0], gy * height + smooth[..., 1]
+        width, height = np.exp(rng.normal(0, 1, 2) * (_WIDTH_SD, _HEIGHT_SD))
+        x, y = gx * width, gy * height
+        for side, sd in _GRIDS:
+            grid = rng.normal(0, sd, (side, side, 2)).astype(np.float32)
+            grid[..., 0] = (grid[..., 0] - grid[:, ::-1, 0]) / np.sqrt(2)
+            grid[..., 1] = (grid[..., 1] + grid[:, ::-1, 1]) / np.sqrt(2)
+            smooth = cv2.resize(grid, (_INPUT_PX, _INPUT_PX), interpolation=cv2.INTER_CUBIC)
+            x, y = x + smooth[..., 0], y + smooth[..., 1]
         to_px = _INPUT_PX / 2
         fields.append(((x * to_px + to_px - 0.5).astype(np.float32), (y * to_px + to_px - 0.5).astype(np.float32)))
     return fields
+
+
+def lip_closer(template: DoubleArray, mirror: IntArray) -> DoubleArray:
+    """Linear map (468, 468) that takes the opening of the mouth out of a displacement field, per coordinate.
+
+    How wide the mouth stands open is expression, not identity. Inner lips meet half-way, outer lips follow by half, and
+    the calibrated points away from the mouth stay.
+    """
+    index, _ = anchors_away_from_mouth(mirror)
+    corrections = np.zeros((points.POINTS, points.POINTS))
+    moved: list[int] = []
+    rings = ((points.INNER_UPPER, points.INNER_LOWER, 1.0), (points.OUTER_UPPER, points.OUTER_LOWER, 0.5))
+    for upper, lower, share in rings:
+        for k in range(1, len(upper) - 1):
+            inner = (points.INNER_UPPER[k], points.INNER_LOWER[k])
+            for point, sign in ((upper[k], -0.5), (lower[k], 0.5)):
+                corrections[point, inner[0]] += share * sign
+                corrections[point, inner[1]] -= share * sign
+                moved.append(point)
+    held = np.array([*moved, *(i for i in index if i not in moved)])
+    spread = np.stack(
+        [
+            anthropometry.thin_plate(template[held], np.eye(len(held))[:, [k, k, k]], template)[:, 0]
+            for k in range(len(moved))
+        ],
+        axis=1,
+    )
+    return np.asarray(np.eye(points.POINTS) + spread @ corrections[moved])
+
+
+def anchors_away_from_mouth(mirror: IntArray) -> tuple[IntArray, DoubleArray]:
+    """The calibrated points without lips and chin dent, as ``anthropometry.anchors``."""
+    index, target = anthropometry.anchors(mirror)
+    away = (target[:, 1] > -4) | (target[:, 1] < -44) | (np.abs(target[:, 0]) > 40)
+    return index[away], target[away]
 
 
 def responses(
@@ -142,6 +192,7 @@ def identity_modes(
     their published SD are added; then one factor brings the median SD of the frontal measures to the published one.
     """
     stretched = samples * (1.0, 1.0, _DEPTH_STRETCH)
+    stretched = np.einsum("vw,nwc->nvc", lip_closer(template, mirror), stretched)
     stretched *= _spread_factor(stretched, template)
     depth = anthropometry.depth_variations(template, mirror)
     stretched = stretched + np.einsum("nd,dvc->nvc", rng.normal(size=(len(samples), len(depth))), depth)
@@ -161,7 +212,7 @@ def _spread_factor(samples: DoubleArray, template: DoubleArray) -> float:
     """Published over observed SD, median over the frontal measures."""
     ratios = []
     for measure in anthropometry.MEASURES:
-        if measure.b is not None:
+        if measure.b is not None and measure.a != points.EYE_OUTER_R:  # the eyes set the scale
             observed = np.std([measure.of(template + sample) for sample in samples[:400]])
             ratios.append(measure.sd_mm / observed)
     return float(np.median(ratios))

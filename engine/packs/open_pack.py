@@ -1,0 +1,127 @@
+"""The embedded pack: a face model that needs no licence, stored at cage level and subdivided on load."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import expressions
+from engine.arrays import ByteArray, FloatArray, IntArray
+from engine.detail.predictor import DetailPredictor
+from engine.errors import ModelFileError
+from engine.resources import read_resource
+from engine.types import Part, Topology, UvWindow
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+PACK_FILE = "packs/open/open_pack.npz"
+_DENSE_POINTS = 468
+_MAP_SCALE_MM = 1.5
+"""Depth at full white of exported maps: deeper than any fold the predictors make."""
+
+
+class OpenPack:
+    """The default model (see ``engine.packs.pack.ModelPack``). Built by ``engine.training.build_open_pack``."""
+
+    name = "open"
+    title = "Open face model"
+    map_scale_mm = _MAP_SCALE_MM
+
+    def __init__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        from scipy.sparse import csr_matrix
+
+        self.version = str(arrays["version"])
+        self._mean: FloatArray = arrays["mean"]  # (468, 3, 52) control points
+        self._core: FloatArray = arrays["core"].astype(np.float32)  # (468, 3, 52, I)
+        self._offsets: FloatArray = arrays["offsets"]
+        self._follow: FloatArray = arrays["follow"]
+        self._motion: FloatArray = arrays["motion"].astype(np.float32)  # (51, V - skin, 3)
+        indptr = arrays["matrix_indptr"]
+        V = len(indptr) - 1
+        self._matrix: csr_matrix = csr_matrix(
+            (arrays["matrix_data"], arrays["matrix_indices"], indptr), shape=(V, self._mean.shape[0])
+        )
+        self.topology = _topology(arrays, V)
+        identities = self._core.shape[3]
+        self.identity_mean: FloatArray = np.zeros(identities, np.float32)
+        self.identity_sd: FloatArray = arrays["identity_sd"]
+        self.key_weights = expressions.key_weights()
+        self.key_names = expressions.KEY_NAMES
+        self.base_texture: ByteArray = arrays["base_texture"]
+        self.landmark_vertices: IntArray = arrays["landmarks"]
+        ends = np.cumsum(arrays["contour_sizes"])[:-1]
+        self.contour_candidates: tuple[IntArray, ...] = tuple(np.split(arrays["contour_vertices"], ends))
+        self.dense_vertices: IntArray | None = np.arange(_DENSE_POINTS, dtype=np.int32)
+
+    def bilinear(self, vertices: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Rows of the model for skin vertices: mean (n, 3, E) and core (n, 3, E, I), float32 mm.
+
+        Raises:
+            ValueError: a vertex does not belong to the skin, whose points alone follow the bilinear rule.
+        """
+        rows = np.asarray(vertices)
+        if len(rows) and (rows.min() < 0 or rows.max() >= self.topology.skin.vertices[1]):
+            raise ValueError("vertices: expected skin vertices")
+        n, (C, _, E, identities) = len(rows), self._core.shape
+        part = self._matrix[rows]
+        mean = part @ self._mean.reshape(C, -1)
+        core = part @ self._core.reshape(C, -1)
+        return mean.reshape(n, 3, E).astype(np.float32), core.reshape(n, 3, E, identities).astype(np.float32)
+
+    def shapes(self, identity: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Neutral (V, 3) and shape-minus-neutral (51, V, 3) of one person, float32 mm."""
+        control = self._mean + self._core @ identity.astype(np.float32)  # (468, 3, 52)
+        C, _, E = control.shape
+        fine = (self._matrix @ control.reshape(C, -1)).reshape(-1, 3, E)
+        neutral = fine[:, :, 0] + self._offsets
+        deltas = np.ascontiguousarray(fine[:, :, 1:].transpose(2, 0, 1)) * self._follow[None, :, None]
+        deltas[:, self.topology.skin.vertices[1] :] += self._motion
+        return neutral.astype(np.float32), deltas.astype(np.float32)
+
+    def predictor(self) -> DetailPredictor:
+        """The photometric predictor."""
+        from engine.detail.photometric import PhotometricPredictor
+
+        return PhotometricPredictor()
+
+
+def _topology(arrays: dict[str, np.ndarray[Any, Any]], vertex_count: int) -> Topology:
+    parts, face, vertex = [], 0, 0
+    for name, kind, (faces, vertices) in zip(
+        arrays["part_names"], arrays["part_kinds"], arrays["part_sizes"].tolist(), strict=True
+    ):
+        parts.append(Part(str(name), str(kind), (face, face + faces), (vertex, vertex + vertices)))
+        face, vertex = face + faces, vertex + vertices
+    u0, v0, u1, v1, size = (float(x) for x in arrays["window"])
+    faces = arrays["faces"]
+    return Topology(
+        faces=faces,
+        uvs=arrays["uvs"],
+        uv_faces=faces.copy(),  # one uv per vertex: no chart has an inner seam
+        vertex_count=vertex_count,
+        parts=tuple(parts),
+        mirror=arrays["mirror"],
+        front_faces=np.arange(len(faces), dtype=np.int32),
+        window=UvWindow(u0, v0, u1, v1, int(size)),
+    )
+
+
+@functools.cache
+def load_open_pack() -> OpenPack:
+    """The embedded pack, loaded once per process.
+
+    Raises:
+        ModelFileError: its file is missing or damaged.
+    """
+    data = read_resource(PACK_FILE)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return OpenPack({key: archive[key] for key in archive.files})
+    except (ValueError, KeyError, OSError) as error:
+        raise ModelFileError(
+            "The embedded face model cannot be read.", "Download the program again, or restore resources/packs/open."
+        ) from error
