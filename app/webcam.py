@@ -166,6 +166,7 @@ def _open_file(path: Path) -> Stream:
     if not capture.isOpened() or stream.read() is None:
         stream.release()
         raise CameraError(f"{path.name} could not be read as a video.", "Use an MP4, MOV or AVI file.")
+    capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
     return stream
 
 

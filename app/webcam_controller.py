@@ -31,6 +31,7 @@ class WebcamController(QObject):
         window: QWidget | None,
         video: Path | None = None,
         find_face: FaceFinder | None = None,
+        settings: QSettings | None = None,
         *,
         find_cameras: Callable[[], tuple[Camera, ...]] = list_cameras,
         opener: Callable[[int | Path], Stream] = open_stream,
@@ -41,6 +42,7 @@ class WebcamController(QObject):
         self._find_face = find_face
         self._find_cameras = find_cameras
         self._opener = opener
+        self._settings = settings if settings is not None else QSettings("detailed-face", "detailed-face")
         self._dialog: WebcamDialog | None = None
         self._cameras: tuple[Camera, ...] = ()
         self._search: _Search | None = None
@@ -92,7 +94,7 @@ class WebcamController(QObject):
             return
         self._cameras = (video_camera(self._video), *found) if self._video is not None else found
         labels = [camera.label for camera in self._cameras]
-        last = str(QSettings().value(_LAST_CAMERA, ""))
+        last = str(self._settings.value(_LAST_CAMERA, ""))
         current = labels.index(last) if last in labels and self._video is None else 0
         self._dialog.set_cameras(labels, current if labels else -1)
         if labels:
@@ -102,7 +104,7 @@ class WebcamController(QObject):
 
     @Slot(int)
     def _on_camera_chosen(self, row: int) -> None:
-        QSettings().setValue(_LAST_CAMERA, self._cameras[row].label)
+        self._settings.setValue(_LAST_CAMERA, self._cameras[row].label)
         self._start_capture(self._cameras[row])
 
     def _start_capture(self, camera: Camera) -> None:

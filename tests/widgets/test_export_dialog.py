@@ -1,0 +1,179 @@
+"""The export dialog: choices in, choices out, and the states between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
+
+from engine.export import ExportOptions
+from engine.types import Progress
+from widgets.export_dialog import EXPRESSIONS, MAPS, MESHES, UNITS, ExportDialog
+
+FILES = (("anna.obj", 2_000_000), ("anna.obj.mtl", 67), ("anna.jpg", 500_000))
+
+
+@pytest.fixture
+def dialog(qtbot, tmp_path):
+    dialog = ExportDialog()
+    qtbot.addWidget(dialog)
+    dialog.set_triangles([528, 2112, 8448, 33792])
+    dialog.set_texture_size(2048)
+    dialog.set_ready_maps(20, 20)
+    dialog.set_choices(ExportOptions(), tmp_path, "anna")
+    dialog.set_files(FILES, (), 10**9)
+    dialog.show()
+    return dialog
+
+
+def test_choices_come_back_as_they_were_set(dialog, tmp_path):
+    wanted = ExportOptions("displaced", 2, "all", False, "all", "m", 1.25)
+    dialog.set_choices(wanted, tmp_path / "x", "Zoë B.")
+    assert dialog.options() == wanted
+    assert dialog.folder() == tmp_path / "x"
+    assert dialog.name() == "Zoë B."
+
+
+@pytest.mark.parametrize(
+    ("field", "choices"), [("mesh", MESHES), ("expression", EXPRESSIONS), ("maps", MAPS), ("units", UNITS)]
+)
+def test_every_choice_reaches_the_options(dialog, qtbot, field, choices):
+    combo = getattr(dialog, f"_{field}")
+    for row, (value, _) in enumerate(choices):
+        combo.setCurrentIndex(row)
+        assert getattr(dialog.options(), field) == value
+    with qtbot.waitSignal(dialog.changed):
+        combo.setCurrentIndex(0)
+
+
+def test_folder_home_sign_and_spaces(dialog):
+    dialog._folder.setText("  ~/faces ")
+    assert dialog.folder() == Path.home() / "faces"
+
+
+def test_triangle_counts_are_shown(dialog):
+    assert [dialog._subdivisions.itemText(row) for row in range(4)][2] == "2:  8,448 triangles"
+    dialog._subdivisions.setCurrentIndex(3)
+    assert dialog.options().subdivisions == 3
+
+
+def test_all_maps_wait_until_they_are_computed(dialog):
+    dialog._maps.setCurrentIndex(dialog._maps.findData("all"))
+    dialog.set_ready_maps(7, 20)
+    assert dialog.options().maps == "static"
+    row = dialog._maps.findData("all")
+    assert "7 are ready" in dialog._maps.itemText(row)
+    assert not dialog._maps.model().index(row, 0).flags() & Qt.ItemFlag.ItemIsEnabled
+    dialog.set_ready_maps(20, 20)
+    assert dialog._maps.model().index(row, 0).flags() & Qt.ItemFlag.ItemIsEnabled
+
+
+def test_files_are_listed_with_sizes(dialog):
+    items = [dialog._files.topLevelItem(row) for row in range(dialog._files.topLevelItemCount())]
+    assert [item.text(0) for item in items] == [name for name, _ in FILES]
+    assert items[0].text(1) == "2.0 MB"
+    assert dialog._summary.text() == "3 files, about 2.5 MB; 1.0 GB free there"
+
+
+def test_full_disk_is_foreseen(dialog):
+    dialog.set_files(FILES, (), 1000)
+    assert "too full" in dialog._message.text()
+    dialog.set_files(FILES, (), None)
+    assert "free" not in dialog._summary.text()
+
+
+def test_enter_exports_when_nothing_is_in_the_way(dialog, qtbot):
+    with qtbot.waitSignal(dialog.export_requested) as agreed:
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert agreed.args == [()]
+
+
+@pytest.mark.parametrize("missing", ["_name", "_folder"])
+def test_nothing_is_exported_without_a_name_or_a_folder(dialog, qtbot, missing):
+    getattr(dialog, missing).setText("  ")
+    with qtbot.assertNotEmitted(dialog.export_requested, wait=20):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert not dialog._main.isEnabled()
+
+
+def test_nothing_is_exported_before_the_files_are_known(dialog):
+    dialog.set_unknown_files()
+    assert not dialog._main.isEnabled()
+    dialog.set_files(FILES, (), None)
+    assert dialog._main.isEnabled()
+
+
+def test_replacing_is_asked_with_the_names_and_enter_keeps_the_files(dialog, qtbot):
+    existing = ("anna.obj", "anna.jpg")
+    dialog.set_files(FILES, existing, None)
+    assert dialog._files.topLevelItem(0).text(2) == "replaces a file"
+    with qtbot.assertNotEmitted(dialog.export_requested, wait=20):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+        assert dialog._message.text() == "2 of these files exist already. Replace them?"
+        assert dialog._hint.text() == "anna.obj, anna.jpg"
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert dialog._state == "edit"
+    dialog._main.click()
+    with qtbot.waitSignal(dialog.export_requested) as agreed:
+        dialog._main.click()
+    assert agreed.args == [existing]
+
+
+def test_many_existing_files_are_cut_short(dialog):
+    dialog.ask_to_replace([f"shape{number}.obj" for number in range(52)])
+    assert dialog._hint.text().endswith("shape5.obj and 46 more")
+
+
+def test_running_export_shows_progress_and_escape_stops_it(dialog, qtbot):
+    dialog.set_progress(Progress("Writing anna.obj", 0.25))
+    assert dialog._message.text() == "Writing anna.obj"
+    assert dialog._bar.value() == 250
+    assert not dialog._form.isEnabled()
+    with qtbot.waitSignal(dialog.cancel_requested):
+        qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.isVisible()
+    dialog.set_progress(Progress("Writing anna.obj", 0.3))  # still on the way
+    assert not dialog._back.isEnabled()
+    dialog.show_cancelled()
+    assert "nothing was written" in dialog._message.text()
+    assert dialog._form.isEnabled()
+
+
+def test_closing_while_running_stops_the_export(dialog, qtbot):
+    dialog.set_progress(Progress("Writing anna.obj", 0.25))
+    with qtbot.waitSignals([dialog.cancel_requested, dialog.finished]):
+        dialog.close()
+
+
+def test_end_offers_the_folder_and_ok(dialog, qtbot):
+    dialog.show_done(3, Path("/faces"))
+    assert dialog._message.text() == "Exported 3 files."
+    with qtbot.waitSignal(dialog.show_requested):
+        dialog._show.click()
+    with qtbot.waitSignal(dialog.accepted):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+
+
+def test_error_stays_in_the_dialog_until_something_changes(dialog):
+    dialog.set_progress(Progress("Writing", 0.1))
+    dialog.show_error("The folder is gone.", "Choose another one.")
+    assert (dialog._message.text(), dialog._hint.text()) == ("The folder is gone.", "Choose another one.")
+    assert dialog._main.isEnabled()
+    dialog._name.setText("bert")
+    assert not dialog._message.isVisibleTo(dialog)
+
+
+def test_tab_goes_from_top_to_bottom_and_every_control_explains_itself(dialog):
+    order = [dialog._folder, dialog._name, dialog._mesh, dialog._subdivisions, dialog._expression]
+    order += [dialog._texture, dialog._maps, dialog._units, dialog._files, dialog._back, dialog._main]
+    chain, widget = [], dialog
+    for _ in range(60):
+        widget = widget.nextInFocusChain()
+        if widget in order and widget not in chain:
+            chain.append(widget)
+    start = chain.index(dialog._folder)
+    assert chain[start:] + chain[:start] == order
+    assert all(widget.toolTip() for widget in order)
+    assert all(label.buddy() for label in dialog._form.findChildren(QLabel) if "&" in label.text())
