@@ -95,7 +95,7 @@ def _spans_to_pixels(
     """Face, flat pixel and the two barycentric weights of every covered pixel, in the order of the faces."""
     x, y = points_px[:, 0].astype(np.float64)[faces], points_px[:, 1].astype(np.float64)[faces]  # (F, 3) each
     face, row = _rows(y, H)
-    x_first, x_last = _row_bounds(x, y, face, row + 0.5)
+    x_first, x_last = _row_bounds(x, y, face, row + np.float64(0.5))
     first = np.clip(np.ceil(x_first - 0.5), 0, W).astype(np.int32)
     count = np.clip(np.ceil(x_last - 0.5), 0, W).astype(np.int32) - first
     kept = np.flatnonzero(count > 0)

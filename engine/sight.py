@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from engine.camera import depth_mm, project, rotation_matrix
+from engine.fields import blurred, disc, distance_inside, look_up, smoothstep
 from engine.geometry import vertex_normals
 from engine.rasterize import rasterize
 from engine.types import Photo, Topology, WeakPerspective
@@ -29,20 +30,6 @@ _STRANGE_RAMP = (2.5, 4.5)  # standard deviations from the skin's colour
 _LIGHTNESS_WEIGHT = 0.35
 _COLOUR_NOISE = 2.0  # CIELAB units as OpenCV scales them (0..255)
 _FEWEST_SURE_TEXELS = 500
-
-
-def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
-    """0 below ``low``, 1 above ``high``, smooth between."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
-
-
-def look_up(image: FloatArray, px: FloatArray, *, blend: bool = True) -> FloatArray:
-    """Image values at pixel positions (centres at +0.5), bilinear or nearest; outside the image is 0."""
-    import cv2
-
-    flags = cv2.INTER_LINEAR if blend else cv2.INTER_NEAREST
-    return cv2.remap(image, px[..., 0] - 0.5, px[..., 1] - 0.5, flags, borderMode=cv2.BORDER_CONSTANT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,8 +75,8 @@ def without_strangers(sight: Sight, colours: ByteArray, covered: BoolArray) -> S
     """
     import cv2
 
-    lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB).astype(np.float32) * (_LIGHTNESS_WEIGHT, 1.0, 1.0)
-    lab = cv2.GaussianBlur(lab.astype(np.float32), (0, 0), len(colours) / 256)
+    weights = np.array([_LIGHTNESS_WEIGHT, 1.0, 1.0], np.float32)
+    lab = blurred(cv2.cvtColor(colours, cv2.COLOR_RGB2LAB) * weights, len(colours) / 256)
     sure = covered & (sight.visibility > 0.9) & (sight.doubt < 0.1)
     if np.count_nonzero(sure) < _FEWEST_SURE_TEXELS:
         return sight
@@ -102,14 +89,14 @@ def without_strangers(sight: Sight, colours: ByteArray, covered: BoolArray) -> S
     offset = lab - middle.astype(np.float32)
     distance = np.sqrt(np.einsum("yxc,yxc->yx", offset @ precision, offset))
     strange = smoothstep(distance, *_STRANGE_RAMP) * sight.doubt
-    return Sight(sight.coordinates, _softened(sight.visibility * (1.0 - strange)), sight.doubt)
+    reach = max(1, len(colours) // 250)  # its blurred edge is strange too
+    grown = np.asarray(cv2.dilate(strange, disc(reach)), np.float32)
+    return Sight(sight.coordinates, _softened(sight.visibility * (1.0 - grown)), sight.doubt)
 
 
 def _softened(visibility: FloatArray) -> FloatArray:
     """Without hard steps, which would show as seams; nothing hidden becomes visible."""
-    import cv2
-
-    return np.minimum(visibility, cv2.GaussianBlur(visibility, (0, 0), len(visibility) / 512))
+    return np.minimum(visibility, blurred(visibility, len(visibility) / 512))
 
 
 def _unoccluded(
@@ -140,14 +127,13 @@ def _unoccluded(
     # Holes for eyes and mouth are no outline: only the empty region that reaches the picture's corner is background.
     regions = cv2.connectedComponents((~drawn.covered).astype(np.uint8))[1]
     inside = (regions != regions[0, 0]).astype(np.uint8)
-    ground = np.float32(1.0 / px_per_mm) * cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+    ground = np.float32(1.0 / px_per_mm) * distance_inside(inside)
     look = (texels[..., :2] - low) * zoom + margin
     texel_depth, cosine = texels[..., 2], texels[..., 3]
     hidden = smoothstep(look_up(picture, look, blend=False) - texel_depth, *_OCCLUSION_RAMP_MM)
     visible = 1.0 - hidden
     for share in (0.4, 1.0):  # two rings make the falloff behind an edge soft
-        reach = max(1, round(share * _EDGE_MARGIN_MM * px_per_mm))
-        ring = cv2.dilate(edges, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+        ring = np.asarray(cv2.dilate(edges, disc(share * _EDGE_MARGIN_MM * px_per_mm)), np.float32)
         behind = smoothstep(look_up(ring, look, blend=False) - texel_depth, *_OCCLUSION_RAMP_MM)
         visible *= 1.0 - (0.5 if share == 1.0 else 1.0) * behind
     ground_mm = look_up(ground, look)

@@ -8,8 +8,9 @@ import numpy as np
 
 from engine.arrays import BoolArray, ByteArray, FloatArray, check
 from engine.camera import project
+from engine.fields import blurred, look_up, reduced, smoothstep
 from engine.rasterize import WHOLE_SQUARE, uv_points_px
-from engine.sight import look_up, see, smoothstep, without_strangers
+from engine.sight import see, without_strangers
 from engine.types import Photo, SkinTexture, Topology, UvWindow, WeakPerspective
 from engine.uv_chart import UvChart, uv_chart
 
@@ -99,14 +100,16 @@ class _Source:
     image: ByteArray
     origin: FloatArray
     """(2,) photo px of its corner."""
-    zoom: float
+    zoom: FloatArray
+    """(2,) its pixels per photo px."""
 
     def sample(self, coordinates: FloatArray) -> ByteArray:
         """Colours (h, w, 3) at photo px (h, w, 2); beyond the photo its border goes on."""
         import cv2
 
-        px = (coordinates - self.origin) * np.float32(self.zoom) - np.float32(0.5)
-        return cv2.remap(self.image, px[..., 0], px[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        px = (coordinates - self.origin) * self.zoom - np.float32(0.5)
+        found = cv2.remap(self.image, px[..., 0], px[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found, np.uint8)
 
 
 def _shrunk(photo: Photo, coordinates: FloatArray, visibility: FloatArray, covered: BoolArray, size: int) -> _Source:
@@ -119,14 +122,14 @@ def _shrunk(photo: Photo, coordinates: FloatArray, visibility: FloatArray, cover
     low = np.clip(np.floor(points.min(0)) - 8, 0, limits - 1).astype(int)
     high = np.clip(np.ceil(points.max(0)) + 8, low + 1, limits).astype(int)
     crop = photo.image[low[1] : high[1], low[0] : high[0]]
-    step = np.linalg.norm(np.diff(coordinates, axis=1), axis=-1)[:, :, None]
+    step = np.linalg.norm(np.diff(coordinates, axis=1), axis=-1)
     stepped = seen[:, 1:] & seen[:, :-1]
-    px_per_texel = float(np.median(step[..., 0][stepped])) * len(coordinates) / size if stepped.any() else 1.0
-    zoom = min(1.0, _OVERSAMPLED / px_per_texel)
-    if zoom < 1.0:
-        width, height = (max(1, round(n * zoom)) for n in (crop.shape[1], crop.shape[0]))
-        crop = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
-    return _Source(crop, low.astype(np.float32), zoom)
+    px_per_texel = float(np.median(step[stepped])) * len(coordinates) / size if stepped.any() else 1.0
+    if px_per_texel <= _OVERSAMPLED:
+        return _Source(crop, low.astype(np.float32), np.ones(2, np.float32))
+    wanted = tuple(max(1, round(n * _OVERSAMPLED / px_per_texel)) for n in (high - low))
+    shrunk = np.asarray(cv2.resize(crop, wanted, interpolation=cv2.INTER_AREA), np.uint8)
+    return _Source(shrunk, low.astype(np.float32), (wanted / (high - low)).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,38 +164,30 @@ def _low_frequencies(
     there, seen_there = look_up(here, mirror_px), look_up(seen, mirror_px)
     both = (np.minimum(seen, seen_there) > _COMPARABLE).astype(np.float32)
     radius = n / 64  # a ratio of blurred colours: a mole has no partner
-    ratio = _blurred(here, both, radius) / np.maximum(_blurred(there, both, radius), 1.0)
-    gain = np.clip(push_pull(ratio, both, np.ones(3, np.float32)), *_GAIN_RANGE)
+    mask = both[..., None]
+    ratio = np.maximum(blurred(here * mask, radius), 1e-3) / np.maximum(blurred(there * mask, radius), 1e-3)
+    gain = np.clip(push_pull(ratio.astype(np.float32), both, np.ones(3, np.float32)), *_GAIN_RANGE)
     share, _ = _averaged(partner[..., None], chart.raster.covered.astype(np.float32), n)
     mixed = seen[..., None] * here + share * gain * there
     weight = seen + share[..., 0]
-    colour = mixed / np.maximum(weight, 1e-3)[..., None]
-    grey = np.full(3, _MID_GREY, np.float32)
-    return gain, push_pull(colour, np.where(weight > 0.2, np.minimum(weight, 1.0), 0.0).astype(np.float32), grey)
+    colour = (mixed / np.maximum(weight, 1e-3)[..., None]).astype(np.float32)
+    known = np.where(weight > 0.2, np.minimum(weight, 1.0), 0.0).astype(np.float32)
+    return gain, np.clip(push_pull(colour, known, np.full(3, _MID_GREY, np.float32)), 0.0, 255.0)
 
 
 def _averaged(image: FloatArray, weight: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """Weighted mean of an image at n x n, and the mean weight."""
-    import cv2
-
-    total = cv2.resize(weight, (n, n), interpolation=cv2.INTER_AREA)
-    summed = cv2.resize(image * weight[..., None], (n, n), interpolation=cv2.INTER_AREA).reshape(n, n, -1)
-    return summed / np.maximum(total, 1e-4)[..., None], total
-
-
-def _blurred(image: FloatArray, weight: FloatArray, radius: float) -> FloatArray:
-    import cv2
-
-    total = cv2.GaussianBlur(weight, (0, 0), radius)
-    summed = cv2.GaussianBlur(image * weight[..., None], (0, 0), radius)
-    return np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32)
+    total = reduced(weight, n)
+    summed = reduced(image * weight[..., None], n).reshape(n, n, -1)
+    return np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32), total
 
 
 def push_pull(image: FloatArray, weight: FloatArray, default: FloatArray) -> FloatArray:
     """Fill pixels of no weight smoothly from those that have some.
 
     Args:
-        image: (n, n, C) float32. weight: (n, n) float32 in [0, 1].
+        image: (n, n, C) float32.
+        weight: (n, n) float32 in [0, 1].
         default: (C,) float32, the value if nothing has weight.
 
     Source:
@@ -206,9 +201,7 @@ def push_pull(image: FloatArray, weight: FloatArray, default: FloatArray) -> Flo
     half = (n + 1) // 2
     mean, total = _averaged(image, weight, half)
     coarse = push_pull(mean, np.minimum(1.0, 4.0 * total), default)
-    back = cv2.resize(coarse, (n, n), interpolation=cv2.INTER_CUBIC if half > 8 else cv2.INTER_LINEAR).reshape(
-        image.shape
-    )
+    back = cv2.resize(coarse, (n, n), interpolation=cv2.INTER_CUBIC).reshape(image.shape)  # linear shows its blocks
     return np.asarray(weight[..., None] * image + (1.0 - weight[..., None]) * back, np.float32)
 
 
@@ -235,7 +228,7 @@ def _mixed(layers: _Layers, tile: tuple[int, int, int, int], size: int) -> ByteA
             there = layers.source.sample(_enlarged(layers.mirrored, tile, size))
             mixed += partner * np.minimum(there * _enlarged(layers.gain, tile, size), 255.0)
         mixed += (1.0 - own - partner) * _enlarged(layers.smooth, tile, size)
-    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
 
 
 def _enlarged(field: FloatArray, tile: tuple[int, int, int, int], size: int) -> FloatArray:
@@ -246,7 +239,8 @@ def _enlarged(field: FloatArray, tile: tuple[int, int, int, int], size: int) -> 
     step = len(field) / size
     from_tile = np.array([[step, 0.0, (left + 0.5) * step - 0.5], [0.0, step, (top + 0.5) * step - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(field, from_tile, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    part = cv2.warpAffine(field, from_tile, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(part, np.float32)
 
 
 def _paint_other_parts(image: ByteArray, base_texture: ByteArray, other_parts: BoolArray) -> None:
@@ -259,7 +253,8 @@ def _paint_other_parts(image: ByteArray, base_texture: ByteArray, other_parts: B
     base = base_texture
     if len(base) != size:
         shrinks = len(base) > size
-        base = cv2.resize(base, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        base = np.asarray(cv2.resize(base, (size, size), interpolation=method), np.uint8)
     mask = cv2.resize(other_parts.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST) > 0
     image[mask] = base[mask]
 
@@ -273,4 +268,5 @@ def _over_window(field: FloatArray, window: UvWindow) -> FloatArray:
     origin_u, origin_v = window.u0 * R, (1.0 - window.v1) * R
     from_map = np.array([[step_u, 0.0, origin_u + 0.5 * step_u - 0.5], [0.0, step_v, origin_v + 0.5 * step_v - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.clip(cv2.warpAffine(field, from_map, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE), 0.0, 1.0)
+    resampled = cv2.warpAffine(field, from_map, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(np.clip(resampled, 0.0, 1.0), np.float32)

@@ -1,0 +1,190 @@
+"""Wrinkles that an expression makes: compressed skin folds across the direction of compression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from engine.arrays import BoolArray, FloatArray
+from engine.detail.strain import Strain, SurfaceGrid
+from engine.detail.surface import mm_per_texel, skin_at
+from engine.fields import distance_inside, enlarged, smoothstep
+
+_ONSET = 0.025  # compression that skin takes without folding
+_SATURATION = 0.09  # compression over which the folds approach their full depth
+_DEEPEST_MM = 0.55  # valley of the widest folds, from the surface around them to the bottom
+_DEEPENED = 0.5  # how much deeper full compression makes the lines that are there already
+_STRETCH_ONSET, _STRETCH_SATURATION = 0.03, 0.12
+_SMOOTHED = 0.4  # share of the static relief that full stretch removes
+_MOVED_MM = (0.1, 0.5)  # skin that moves less than this stays as it is
+_UNIAXIAL = (0.15, 0.6)  # difference of the principal strains over the compression: below, no direction is preferred
+
+_WAVELENGTH_MM = (3.2, 6.4)  # between folds: thin skin beside eyes and lips, thick skin far from them
+_THICK_SKIN_MM = (6.0, 32.0)  # distance from eyes and mouth over which the wavelength grows
+
+_LIP_SKIN_MM, _CHEEK_MM = (4.0, 12.0), (32.0, 50.0)  # distances from the mouth between which fat lies
+_BULGING = 0.7  # share of the folds that fat prevents
+_FOLD_GRID = 2  # folds are laid out on a grid of at least the map's size over this
+
+_ORIENTATIONS = 12
+_LEVELS_PER_OCTAVE = 2
+_RADIAL_SPREAD = 0.20  # standard deviation of the log frequency: how even the spacing is
+_ANGULAR_SPREAD = 0.13  # rad: how straight and long the lines are
+_SHARPNESS = 2.0  # exponent of the profile: sharp valleys, round ridges
+_MEAN_PROFILE = 0.375  # mean of ((1 - cos) / 2) ** 2 over a period
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrinkleResponse:
+    """What one key expression does to the relief."""
+
+    relief_mm: FloatArray
+    """(n, n) float32 mm: new folds, 0 where the skin is not compressed."""
+    static_gain: FloatArray
+    """(n, n) float32 in [0.6, 1.5]: factor on the static relief, 1 where nothing happens."""
+
+
+class WrinkleField:
+    """The wrinkle pattern of one person's skin; each key expression uncovers the part that it compresses."""
+
+    def __init__(self, position_mm: FloatArray, skin: BoolArray, seed: int = 0) -> None:
+        """position_mm: (m, m, 3) float32 mm, the neutral surface; skin: (n, n) bool, m divides n."""
+        self._n, self._seed = len(skin), seed
+        m = len(position_mm)
+        self._m = max(m, self._n // _FOLD_GRID)  # folds need a finer grid than the deformation that causes them
+        position_mm = enlarged(position_mm, self._m)
+        self._grid = SurfaceGrid(position_mm, skin, border=-(-self._m // m))
+        self._wavelength_mm, self._proneness = _skin_kind(skin, position_mm)
+
+    def respond(self, deformation_mm: FloatArray) -> WrinkleResponse:
+        """Folds for a deformation (m, m, 3) float32 mm, key expression minus neutral."""
+        deformation_mm = enlarged(deformation_mm, self._m)
+        strain = self._grid.strain(deformation_mm)
+        moved = smoothstep(np.sqrt((deformation_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
+        folded = moved * _approach(strain.compression, _ONSET, _SATURATION)
+        stretched = moved * _approach(strain.stretch, _STRETCH_ONSET, _STRETCH_SATURATION)
+        gain = 1.0 + _DEEPENED * folded - _SMOOTHED * stretched * (1.0 - folded)
+        return WrinkleResponse(self._relief(strain, folded * self._proneness), enlarged(gain, self._n))
+
+    def _relief(self, strain: Strain, folded: FloatArray) -> FloatArray:
+        """Folds (n, n) mm where ``folded`` (m, m) in [0, 1] is above 0."""
+        import cv2
+
+        uniaxial = (strain.compression + strain.stretch) / np.maximum(strain.compression, 1e-6)
+        depth = (
+            _DEEPEST_MM
+            * folded
+            * smoothstep(uniaxial.astype(np.float32), *_UNIAXIAL)
+            * self._wavelength_mm
+            / _WAVELENGTH_MM[1]
+        )
+        active = np.flatnonzero(depth > 1e-4)
+        if not len(active):
+            return np.zeros((self._n, self._n), np.float32)
+        frequency = self._grid.frequency(strain.direction, self._wavelength_mm).reshape(-1, 2)[active]
+        wave = np.zeros((self._m * self._m, 2), np.float32)
+        wave[active] = _carrier(frequency, active, self._m, self._seed)
+        real, imaginary = np.moveaxis(wave.reshape(self._m, self._m, 2), -1, 0)
+        strength = np.sqrt(real**2 + imaginary**2)
+        cosine = real / np.maximum(strength, 1e-6)
+        cosine = cv2.resize(cosine, (self._n, self._n), interpolation=cv2.INTER_CUBIC)
+        broken = enlarged(np.minimum(1.25 * strength, 1.0) * depth, self._n)  # lines end where the noise has no energy
+        profile = np.float32(_MEAN_PROFILE) - ((1.0 - np.clip(cosine, -1.0, 1.0)) * np.float32(0.5)) ** _SHARPNESS
+        return np.asarray(np.maximum(broken, 0.0) * profile, np.float32)
+
+
+def _approach(value: FloatArray, onset: float, scale: float) -> FloatArray:
+    """0 up to the onset, then towards 1."""
+    return np.asarray(1.0 - np.exp(-np.maximum(value - onset, 0.0) / scale), np.float32)
+
+
+def _skin_kind(skin: BoolArray, position_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distance between neighbouring folds (m, m) mm, and how readily the skin folds (m, m) in [0, 1]."""
+    import cv2
+
+    m = len(position_mm)
+    small = skin_at(skin, m)
+    # Eyes and mouth are the holes that the skin encloses; the outside reaches the frame.
+    count, regions = cv2.connectedComponents(np.pad(~small, 1, constant_values=True).astype(np.uint8))
+    regions = regions[1:-1, 1:-1]
+    holes = [regions == i for i in range(2, count) if np.count_nonzero(regions == i) > 4]
+    thin, thick = _WAVELENGTH_MM
+    if not holes:
+        return np.full((m, m), thick, np.float32), np.ones((m, m), np.float32)
+    texel_mm = mm_per_texel(position_mm, small)
+
+    def distance_mm(hole: BoolArray) -> FloatArray:
+        return np.asarray(distance_inside((~hole).astype(np.uint8)) * texel_mm)
+
+    nearest = distance_mm(np.logical_or.reduce(holes))
+    wavelength = thin + (thick - thin) * smoothstep(nearest, *_THICK_SKIN_MM)
+    mouth = max(holes, key=lambda hole: float(np.flatnonzero(hole.any(1)).mean()))
+    from_mouth = distance_mm(mouth)
+    # Fat under the cheeks lets them bulge where the forehead folds; the lips' own skin folds again.
+    fat = smoothstep(from_mouth, *_LIP_SKIN_MM) * (1.0 - smoothstep(from_mouth, *_CHEEK_MM))
+    return np.asarray(wavelength, np.float32), np.asarray(1.0 - _BULGING * fat, np.float32)
+
+
+def _carrier(frequency: FloatArray, texels: np.ndarray, m: int, seed: int) -> FloatArray:
+    """Oriented noise whose direction and wavelength follow ``frequency``.
+
+    Args:
+        frequency: (a, 2) float32 cycles per texel, right and down.
+        texels: (a,) flat indices into the m x m picture.
+        m: side of the picture.
+        seed: of the noise.
+
+    Returns:
+        (a, 2) float32: real and imaginary part, mean square about 1; the sign of the imaginary part is free.
+
+    Source:
+        Steered filter bank on noise, as in Gabor noise (Lagae et al., SIGGRAPH 2009); neighbouring filters see the
+        same noise, so that blending them bends the lines instead of breaking them.
+    """
+    angle = np.arctan2(frequency[:, 1], frequency[:, 0])
+    turn = (angle % np.pi) * (_ORIENTATIONS / np.pi)
+    level = -np.log2(np.maximum(np.hypot(frequency[:, 0], frequency[:, 1]), 1e-4)) * _LEVELS_PER_OCTAVE
+    level = np.clip(level, 2.0 * _LEVELS_PER_OCTAVE / 2, 6.0 * _LEVELS_PER_OCTAVE)  # wavelengths of 2 to 64 texels
+    first_turn, first_level = np.floor(turn).astype(int), np.floor(level).astype(int)
+    wave = np.zeros((len(texels), 2), np.float32)
+    cells = first_turn * 1000 + first_level
+    for cell in np.unique(cells):
+        rows = np.flatnonzero(cells == cell)
+        base_turn, base_level = divmod(int(cell), 1000)
+        part_turn = (turn[rows] - base_turn).astype(np.float32)
+        part_level = (level[rows] - base_level).astype(np.float32)
+        for o, share_o in ((base_turn, 1.0 - part_turn), (base_turn + 1, part_turn)):
+            for i, share_i in ((base_level, 1.0 - part_level), (base_level + 1, part_level)):
+                field = _filtered_noise(m, seed, o % _ORIENTATIONS, i)[texels[rows]].astype(np.float32)
+                if o >= _ORIENTATIONS:  # half a turn further on, the filter is its own mirror image
+                    field[:, 1] *= -1.0
+                wave[rows] += (share_o * share_i)[:, None] * field
+    return wave
+
+
+@lru_cache(maxsize=2)
+def _noise_spectrum(m: int, seed: int) -> np.ndarray:
+    from scipy import fft
+
+    return np.asarray(fft.fft2(np.random.default_rng(seed).standard_normal((m, m)).astype(np.float32)))
+
+
+@lru_cache(maxsize=160)
+def _filtered_noise(m: int, seed: int, orientation: int, level: int) -> np.ndarray:
+    """Noise of one direction and wavelength: (m * m, 2) float16, real and imaginary part, mean square 1."""
+    from scipy import fft
+
+    wavelength = 2.0 ** (level / _LEVELS_PER_OCTAVE)
+    across = fft.fftfreq(m).astype(np.float32)
+    angle = np.float32(orientation * np.pi / _ORIENTATIONS)
+    along = np.cos(angle) * across[None, :] + np.sin(angle) * across[:, None]
+    beside = -np.sin(angle) * across[None, :] + np.cos(angle) * across[:, None]
+    radius = np.sqrt(along**2 + beside**2)
+    log_ratio = np.log(np.maximum(radius, 1e-6) * np.float32(wavelength)) / np.float32(_RADIAL_SPREAD)
+    turn = np.arctan2(beside, along) / np.float32(_ANGULAR_SPREAD)
+    response = np.exp(-0.5 * (log_ratio**2 + turn**2))
+    wave = fft.ifft2(_noise_spectrum(m, seed) * response)
+    wave /= np.sqrt(np.mean(np.abs(wave) ** 2)) + 1e-12
+    return np.stack([wave.real.ravel(), wave.imag.ravel()], -1).astype(np.float16)

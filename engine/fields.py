@@ -1,0 +1,60 @@
+"""Fields over a picture's pixels: blur, resize, look up; float32 in, float32 out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.arrays import ByteArray, FloatArray
+
+
+def smoothstep(value: FloatArray | np.float32, low: float, high: float) -> FloatArray:
+    """0 below ``low``, 1 above ``high``, smooth between."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+
+
+def blurred(field: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian blur of (H, W) or (H, W, C), sigma in pixels."""
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), np.float32)
+
+
+def enlarged(field: FloatArray, size: int) -> FloatArray:
+    """The field at size x size, bilinear; itself if it has that size."""
+    import cv2
+
+    if len(field) == size:
+        return field
+    return np.asarray(cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def reduced(field: FloatArray, size: int) -> FloatArray:
+    """The field at size x size, every pixel the mean of those that it replaces."""
+    import cv2
+
+    return np.asarray(cv2.resize(field, (size, size), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def look_up(field: FloatArray, px: FloatArray, *, blend: bool = True) -> FloatArray:
+    """Values at pixel positions (..., 2) (centres at +0.5), bilinear or nearest; outside the field is 0."""
+    import cv2
+
+    flags = cv2.INTER_LINEAR if blend else cv2.INTER_NEAREST
+    found = cv2.remap(field, px[..., 0] - 0.5, px[..., 1] - 0.5, flags, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(found, np.float32)
+
+
+def disc(radius: float) -> ByteArray:
+    """Round structuring element of a radius in pixels."""
+    import cv2
+
+    side = 2 * max(1, round(radius)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
+def distance_inside(mask: ByteArray) -> FloatArray:
+    """Distance in pixels from each non-zero pixel to the nearest zero one."""
+    import cv2
+
+    return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
