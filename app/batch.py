@@ -59,6 +59,11 @@ class Outcome:
     """The same would happen to every further photo."""
     seconds: float = 0.0
 
+    def failure(self) -> str:
+        """The problem, with the photo's name in front unless it says the name itself."""
+        named = self.photo.name in self.problem
+        return f"Failed: {self.problem}" if named else f"Failed: {self.photo.name}: {self.problem}"
+
 
 class Display(Protocol):
     """How the batch is shown while it runs."""
@@ -215,8 +220,8 @@ def _one(index: int, steps: Generator[Progress, None, Outcome], photo: Path, dis
         )
     except Exception as error:  # noqa: BLE001 - a fault of ours with one photo must not cost the others
         where = _log_unexpected(error)
-        problem = f"Something went wrong inside the program ({type(error).__name__}: {error})."
-        return Outcome(photo, problem=f"{problem} Please report it{where}.")
+        problem = f"Something went wrong inside the program ({type(error).__name__}: {error}). Please report it."
+        return Outcome(photo, problem=problem + where)
     finally:
         steps.close()
 
@@ -257,7 +262,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def _log_unexpected(error: Exception) -> str:
-    """Write the traceback to the log file; the end of a sentence that says where it is."""
+    """Write the traceback to the log file; a sentence that says where it is."""
     import platformdirs
 
     path = platformdirs.user_log_path("detailed-face", appauthor=False) / "command-line.log"
@@ -270,7 +275,7 @@ def _log_unexpected(error: Exception) -> str:
     _log.error("unexpected failure", exc_info=error)
     _log.removeHandler(handler)
     handler.close()
-    return f" with {path}"
+    return f" Details: {path}"
 
 
 @contextmanager
@@ -305,7 +310,7 @@ class _Bar:
     def outcome(self, index: int, outcome: Outcome) -> None:
         self._bar.update(index + 1 - self._bar.n)
         if outcome.problem:
-            self._bar.write(f"{outcome.photo.name}: {outcome.problem}", file=sys.stderr)
+            self._bar.write(outcome.failure(), file=sys.stderr)
 
     def close(self) -> None:
         self._bar.close()
@@ -321,8 +326,8 @@ class _Lines:
         """Lines come when a photo is through."""
 
     def outcome(self, index: int, outcome: Outcome) -> None:
-        what = f"failed. {outcome.problem}" if outcome.problem else f"done in {outcome.seconds:.1f} s"
-        _say(f"{index + 1}/{self._total} {outcome.photo.name}: {what}")
+        what = outcome.failure() if outcome.problem else f"{outcome.photo.name}: done in {outcome.seconds:.1f} s"
+        _say(f"{index + 1}/{self._total} {what}")
 
     def close(self) -> None:
         """Nothing is open."""
@@ -336,11 +341,13 @@ def _summarise(outcomes: list[Outcome], total: int) -> None:
             sys.stdout.write("".join(f"{path if total == 1 else path.parent}\n" for path in listed))
         for warning in outcome.warnings:
             _say(f"{outcome.photo.name}: note: {warning}")
+    if total == 1:  # its failure has just been said
+        return
     failed = [outcome for outcome in outcomes if outcome.problem]
     if failed or len(outcomes) < total:
         _say(f"{len(outcomes) - len(failed)} of {total} photos done.")
     for outcome in failed:
-        _say(f"Failed: {outcome.photo.name}: {outcome.problem}")
+        _say(outcome.failure())
     if len(outcomes) < total:
         _say(f"Not done: {total - len(outcomes)}.")
 

@@ -88,8 +88,7 @@ def write_results(
         all_warnings = (*face.warnings, *warnings, *_clipping_warning(clipped, options.map_scale_mm))
         all_seconds = (*face.seconds, *seconds, ("writing", time.perf_counter() - start))
         report = _report(face, options.map_scale_mm, all_warnings, all_seconds)
-        text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-        for _ in files.write(f"{stem}.json", [text.encode()]):
+        for _ in files.write(f"{stem}.json", [_json(report)]):
             yield Progress(f"Writing {stem}.json", 1.0)
         return WrittenResults(files.commit(), all_warnings)
 
@@ -179,6 +178,12 @@ def _report(
         "seconds": _summed(seconds),
         "warnings": list(warnings),
     }
+
+
+def _json(report: dict[str, Any]) -> bytes:
+    """One line per entry, so that the short ones can be read among the long lists."""
+    lines = [f"{json.dumps(key)}: {json.dumps(report[key], ensure_ascii=False, allow_nan=False)}" for key in report]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def _plain(values: FloatArray) -> list[Any]:
