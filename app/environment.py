@@ -93,7 +93,7 @@ def set_up(env: Path, wanted: list[str]) -> None:
         before = _stamp(env) or INCOMPLETE
         mark_incomplete(env)
         if before == INCOMPLETE or not python_of(env).exists():
-            _create(env)
+            _create(env, lock.fileno())
         contents = _installed(env)
         errors = pip_install(env, wanted, lock.fileno())
         if errors and _installed(env) == contents:  # nothing was touched: the former state holds
@@ -111,7 +111,7 @@ def pip_install(env: Path, wanted: list[str], lock: int | None) -> str:
     Args:
         env: the environment.
         wanted: requirements.
-        lock: file descriptor that pip keeps open: if we are killed, the next set-up waits for the end of our pip.
+        lock: file descriptor of the lock, None if there is none.
     """
     import shutil
     import subprocess
@@ -131,7 +131,7 @@ def pip_install(env: Path, wanted: list[str], lock: int | None) -> str:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        pass_fds=() if lock is None or os.name == "nt" else (lock,),
+        pass_fds=_inherited(lock),
     )
     lines = []
     for line in process.stderr or ():
@@ -203,7 +203,12 @@ def _acquire(lock: int) -> None:
             time.sleep(0.2)
 
 
-def _create(env: Path) -> None:
+def _inherited(lock: int | None) -> tuple[int, ...]:
+    """Return what a child keeps open: if we are killed, the next set-up waits for the end of our orphan."""
+    return () if lock is None or os.name == "nt" else (lock,)
+
+
+def _create(env: Path, lock: int) -> None:
     """Make an empty virtual environment, over the remains of an unfinished one."""
     import shutil
     import subprocess
@@ -218,7 +223,13 @@ def _create(env: Path) -> None:
         if not system_packages.install(packages):
             advice = system_packages.command(packages)
             raise failure(f"this Python lacks its venv module; run: {advice}, then start again.")
-    command = [base_python(), "-m", "venv", str(env)]
-    made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise failure_of(made.stdout + made.stderr, env)
+    commands = (
+        [base_python(), "-m", "venv", "--without-pip", str(env)],
+        [str(python_of(env)), "-I", "-m", "ensurepip", "--default-pip"],  # by itself: venv would hide why it fails
+    )
+    for command in commands:
+        made = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, pass_fds=_inherited(lock)
+        )
+        if made.returncode != 0:
+            raise failure_of(made.stdout + made.stderr, env)
