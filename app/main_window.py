@@ -14,7 +14,7 @@ from app import actions, incoming, wording
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
 from app.expression_controller import ExpressionController
-from app.photo_controller import PhotoController
+from app.photo_controller import PhotoController, reprojected_landmarks
 from app.problems import ProblemReporter
 from app.recent import RecentPhotos
 from app.session import Session
@@ -58,6 +58,7 @@ class MainWindow(QMainWindow):
         self.pack_title = _PACK_TITLES.get(engine.pack_name, engine.pack_name)
         self.session = Session(self)
         self.engine_thread = EngineThread(self)
+        self.map_scale_mm: float | None = None
         self.stopped_in_time = True
         self._engine = engine
         self._painted = False
@@ -109,6 +110,7 @@ class MainWindow(QMainWindow):
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(f"{title.lower()}_dock")
+        widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
         return dock
@@ -177,7 +179,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_warm(self, pack: ModelPack) -> None:
-        self.pack_title = pack.title
+        self.pack_title, self.map_scale_mm = pack.title, pack.map_scale_mm
         self.pack_label.setText(pack.title)
 
     @Slot(object)
@@ -189,12 +191,20 @@ class MainWindow(QMainWindow):
     def _on_photo_changed(self, photo: Photo | None) -> None:
         face = self.session.face
         self.photo_panel.set_photo(None if photo is None else photo.image)
+        self.photo_panel.set_caption("" if photo is None else wording.describe_photo(photo))
+        self.photo_panel.set_warnings(())
         if face is not None and photo is face.photo:
-            self.photo_panel.set_landmarks(face.landmarks)
+            self._show_points(face)
+
+    def _show_points(self, face: FaceAsset) -> None:
+        self.photo_panel.set_landmarks(face.landmarks)
+        self.photo_panel.set_reprojected(reprojected_landmarks(face))
+        self.photo_panel.set_warnings((*face.photo.warnings, *face.warnings))
 
     @Slot(object)
     def _on_face_changed(self, face: FaceAsset | None) -> None:
-        self.photo_panel.set_landmarks(None if face is None else face.landmarks)
+        if face is not None:
+            self._show_points(face)
         self.detail_panel.set_face(face)
         self.expression_panel.setEnabled(face is not None)
         for key in ("export", "save_picture", "photo_expression", "reset_expression"):

@@ -11,6 +11,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.engine_thread import EngineThread, Job, Lane
 from app.session import Session
+from engine.arrays import FloatArray
+from engine.camera import project
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Pose, Progress
 
 
@@ -203,3 +205,14 @@ class PhotoController(QObject):
         face = self._session.face
         if face is not None and not self._maps_failed and any(key_map is None for key_map in face.key_maps):
             self._map_job = self._submit(self._map_steps(face), Lane.KEY_MAPS)
+
+
+def reprojected_landmarks(face: FaceAsset) -> FloatArray:
+    """Where the fitted face puts the 68 points: (68, 2) float32 image px, NaN where the model lacks one."""
+    fit, rig = face.fit, face.rig
+    known = fit.landmark_vertices >= 0
+    indices = fit.landmark_vertices[known]
+    vertices = rig.neutral[indices] + np.tensordot(fit.weights, rig.deltas[:, indices], 1)
+    points = np.full((len(known), 2), np.nan, np.float32)
+    points[known] = project(fit.camera, vertices.astype(np.float32))
+    return points

@@ -93,7 +93,13 @@ class WindowCommands(QObject):
         if self._export is None:
             from app.export_controller import ExportController
 
-            self._export = ExportController(self._window.session, self._window.engine_thread, self._window)
+            self._export = ExportController(
+                self._window.session,
+                self._window.engine_thread,
+                self._window,
+                self._window.settings,
+                self._window.map_scale_mm,
+            )
         self._export.open_dialog()
 
     @Slot()

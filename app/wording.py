@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.types import FaceAsset
+from engine.types import FaceAsset, Photo
 
 
 def describe_face(face: FaceAsset) -> str:
@@ -19,3 +19,9 @@ def describe_face(face: FaceAsset) -> str:
         parts.append(f"{others} more {'face' if others == 1 else 'faces'} in the photo to pick from")
     sentence = f"Face of {face.photo.name}: {', '.join(parts)}."
     return " ".join([sentence, *face.warnings[:1]])
+
+
+def describe_photo(photo: Photo) -> str:
+    """Name and size of a photo."""
+    H, W, _ = photo.image.shape
+    return f"{photo.name}, {W:,} x {H:,} px"

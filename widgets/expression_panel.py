@@ -28,7 +28,7 @@ from widgets.style import GAP_PX, MARGIN_PX, heading, named
 
 _PRESET_COLUMNS = 3
 _LABEL_WIDTH_PX = 132
-_SPIN_WIDTH_PX = 50
+_SPIN_MARGINS_PX = 24
 _PERCENT = 100
 
 
@@ -210,9 +210,8 @@ class _ShapeRow(QWidget):
         self._number.setMaximum(_PERCENT)
         self._number.setSuffix(" %")
         self._number.setKeyboardTracking(False)
-        self._number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self._number.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._number.setFixedWidth(_SPIN_WIDTH_PX)
+        self._number.setFixedWidth(self._number.fontMetrics().horizontalAdvance("100 %") + _SPIN_MARGINS_PX)
         self._number.setAccessibleName(f"{title}, percent")
         self._number.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # Tab goes from slider to slider
         self._number.installEventFilter(self)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
+
+_CHECK = (Path(__file__).resolve().parent.parent / "resources" / "icons" / "check.svg").as_posix()
 
 _Widget = TypeVar("_Widget", bound=QWidget)
 
@@ -77,15 +80,16 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit {{
 }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {ACCENT}; }}
 QSpinBox#weight {{ padding: 1px 3px; background: transparent; border-color: transparent; color: {MUTED}; }}
+QSpinBox#weight::up-button, QSpinBox#weight::down-button {{ width: 0; border: none; }}
 QSpinBox#weight:hover {{ border-color: {BORDER}; }}
 QSpinBox#weight:focus {{ border-color: {ACCENT}; background: {WINDOW}; color: {TEXT}; }}
 
-QSlider {{ min-height: 18px; }}
+QSlider {{ min-height: 18px; background: transparent; }}
 QSlider::groove:horizontal {{ height: 4px; background: {WINDOW}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {ACCENT}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ background: #c9ced6; width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; }}
 QSlider::handle:horizontal:hover {{ background: #ffffff; }}
-QSlider:focus::handle:horizontal {{
+QSlider::handle:horizontal:focus {{
     background: #ffffff; border: 2px solid {ACCENT}; margin: -5px 0; border-radius: 7px;
 }}
 QSlider#two_sided::sub-page:horizontal {{ background: {WINDOW}; }}
@@ -101,6 +105,16 @@ QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
 QScrollBar::handle:horizontal {{ background: {RAISED}; border-radius: 4px; min-width: 30px; margin: 1px; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+
+QCheckBox {{ spacing: 7px; background: transparent; }}
+QCheckBox::indicator, QMenu::indicator:non-exclusive {{
+    width: 14px; height: 14px; border: 1px solid {DISABLED}; border-radius: 3px; background: {WINDOW};
+}}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {ACCENT}; }}
+QCheckBox::indicator:checked, QMenu::indicator:non-exclusive:checked {{
+    background: {ACCENT}; border-color: {ACCENT}; image: url({_CHECK});
+}}
+QCheckBox::indicator:disabled {{ border-color: {BORDER}; background: {PANEL}; }}
 
 QProgressBar {{ background: {RAISED}; border: none; border-radius: 3px; height: 6px; }}
 QProgressBar::chunk {{ background: {ACCENT}; border-radius: 3px; }}
