@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,17 +19,18 @@ _FAR_MM = -1e4  # depth of an empty pixel
 
 # Cosines of the angle between skin and viewing direction: below the first nothing is read, above the second all.
 _COSINE_RAMP = (0.12, 0.5)
+_GLIMPSE_COSINES = (0.0, 0.12)
 # A depth step this steep between neighbouring depth pixels (about 0.3 mm apart) is an occluding edge, not a slope.
 _EDGE_STEP_MM = 3.0
 _EDGE_MARGIN_MM = 2.5  # skin so close behind an occluding edge may show the occluder where the fit is a little off
 _OCCLUSION_RAMP_MM = (1.5, 3.0)
 _SILHOUETTE_MARGIN_MM = 2.5  # the same towards the background, for skin that turns away
 _DOUBT_RAMP_MM = (4.0, 14.0)  # from the outline inwards
-_DOUBT_COSINES = (0.15, 0.45)
 _STRANGE_RAMP = (2.5, 4.5)  # standard deviations from the skin's colour
 _LIGHTNESS_WEIGHT = 0.35
 _COLOUR_NOISE = 2.0  # CIELAB units as OpenCV scales them (0..255)
 _FEWEST_SURE_TEXELS = 500
+_ISLAND = 1 / 100  # radius of the largest island that is dropped, as a share of the UV square
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,8 @@ class Sight:
     """(R, R, 2) float32 photo px."""
     visibility: FloatArray
     """(R, R) float32 in [0, 1]: 1 seen squarely."""
+    glimpse: FloatArray
+    """(R, R) float32 in [0, 1]: the same for skin seen however slantingly; better than an invented colour."""
     doubt: FloatArray
     """(R, R) float32 in [0, 1]: 1 at the outline of the face, where a fit a little off shows hair or background."""
 
@@ -53,11 +56,14 @@ def see(photo: Photo, camera: WeakPerspective, topology: Topology, vertices: Flo
     H, W = photo.image.shape[:2]
     border = np.minimum(texels[..., :2], np.array([W, H], np.float32) - texels[..., :2]).min(-1)  # px inside the photo
     unoccluded, ground_mm = _unoccluded(pixels, depth, topology.faces, camera.scale_px_per_mm, texels)
-    visibility = smoothstep(texels[..., 3], *_COSINE_RAMP) * np.clip(border - 0.5, 0.0, 1.0) * unoccluded
-    doubt = 1.0 - smoothstep(ground_mm, *_DOUBT_RAMP_MM) * smoothstep(texels[..., 3], *_DOUBT_COSINES)
+    open_view = np.clip(border - 0.5, 0.0, 1.0) * unoccluded
+    visibility = smoothstep(texels[..., 3], *_COSINE_RAMP) * open_view
+    doubt = 1.0 - smoothstep(ground_mm, *_DOUBT_RAMP_MM)
+    glimpse = smoothstep(texels[..., 3], *_GLIMPSE_COSINES) * open_view * (1.0 - doubt)
     return Sight(
         coordinates=np.ascontiguousarray(texels[..., :2]).reshape(-1, 2)[chart.nearest],
         visibility=_softened(visibility.ravel()[chart.nearest]),
+        glimpse=_softened(glimpse.ravel()[chart.nearest]),
         doubt=doubt.ravel()[chart.nearest],
     )
 
@@ -91,7 +97,11 @@ def without_strangers(sight: Sight, colours: ByteArray, covered: BoolArray) -> S
     strange = smoothstep(distance, *_STRANGE_RAMP) * sight.doubt
     reach = max(1, len(colours) // 250)  # its blurred edge is strange too
     grown = np.asarray(cv2.dilate(strange, disc(reach)), np.float32)
-    return Sight(sight.coordinates, _softened(sight.visibility * (1.0 - grown)), sight.doubt)
+    visibility = sight.visibility * (1.0 - grown)
+    # Islands that a strand of skin-coloured hair leaves standing would colour their whole neighbourhood.
+    island = np.asarray(cv2.morphologyEx(visibility, cv2.MORPH_OPEN, disc(_ISLAND * len(colours))), np.float32)
+    visibility = visibility + sight.doubt * (island - visibility)
+    return replace(sight, visibility=_softened(visibility))
 
 
 def _softened(visibility: FloatArray) -> FloatArray:

@@ -64,6 +64,7 @@ def unwrap(
     own = smoothstep(visibility, *_SHARE_RAMP) * chart.padding
     partner = smoothstep(look_up(visibility, chart.mirror_px), *_SHARE_RAMP) * (chart.padding - own)
     gain, smooth = _low_frequencies(source, coordinates, chart, own, partner)
+    own += np.maximum(chart.padding - own - partner, 0.0) * sight.glimpse
     layers = _Layers(source, coordinates, mirrored, own, partner, gain, smooth)
     image = _compose(layers, size)
     _paint_other_parts(image, base_texture, chart.other_parts)

@@ -12,6 +12,7 @@ from engine.detail.predictor import STATIC, DetailRequest, DetailResult
 from engine.detail.shading import ShadingReading
 from engine.detail.surface import mm_per_texel, wide_mean
 from engine.detail.wrinkles import WrinkleField
+from engine.detail.zones import Openings
 from engine.fields import distance_inside, enlarged, smoothstep
 
 _RIM_MM = (0.8, 4.5)  # relief fades between these distances from the chart's border, eyes and mouth
@@ -76,7 +77,7 @@ class PhotometricPredictor:
         if not seen.any():
             return np.zeros_like(allowed), np.zeros_like(allowed), allowed
         reading = ShadingReading.of(request.texture, seen, texel_mm)
-        likeness = reading.skin_likeness()
+        likeness = reading.skin_likeness(Openings.of(request.skin).brows())
         factor = seen * allowed * likeness
         relief = reading.relief_mm()
         # Zero mean in every neighbourhood: the mesh carries all that is wider.

@@ -46,6 +46,8 @@ _COHERENCE = (0.3, 0.75)
 _AROUND_MM = 14.0  # sigma of the surroundings that hair and lips are judged against
 _FOLD_WIDTH_MM = 4.5  # dark lines up to this width are folds, wider ones hair, brows and nostrils
 _HAIR_DARKNESS = (0.3, 0.7)  # log luminance below the surroundings
+_BROW_DARKNESS = (0.02, 0.2)  # the same where a brow is expected
+_BROW_ANYWAY = 0.5  # share of the relief that goes there in any case
 _LIP_REDNESS = (6.0, 13.0)  # CIELAB a above the surroundings
 _GROWN_MM = 2.0  # both masks reach this far beyond what they found: relief of their edges is a halo
 _MASK_REDUCTION = 4
@@ -129,8 +131,11 @@ class ShadingReading:
         share = np.sqrt((xx - yy) ** 2 + 4.0 * xy**2) / (xx + yy + np.float32(1e-9))
         return smoothstep(share, *_COHERENCE)
 
-    def skin_likeness(self) -> FloatArray:
-        """0 on hair, brows, nostrils and lips and close around them, 1 on plain skin: (n, n) float32, soft."""
+    def skin_likeness(self, brows: FloatArray | None = None) -> FloatArray:
+        """0 on hair, brows, nostrils and lips and close around them, 1 on plain skin: (n, n) float32, soft.
+
+        brows: (n, n) float32 in [0, 1]: where brows are expected, so that even a thin dark line is one.
+        """
         import cv2
 
         n = len(self.texel_mm)
@@ -147,6 +152,9 @@ class ShadingReading:
         texel_mm = float(np.median(self.texel_mm)) * n / small
         without_folds = cv2.morphologyEx(fine, cv2.MORPH_CLOSE, disc(_FOLD_WIDTH_MM / 2.0 / texel_mm))
         hair, lips = smoothstep(wide - without_folds, *_HAIR_DARKNESS), smoothstep(red - red_around, *_LIP_REDNESS)
+        if brows is not None:
+            dark = smoothstep(wide - fine, *_BROW_DARKNESS)
+            hair = np.maximum(hair, reduced(brows, small) * (_BROW_ANYWAY + (1.0 - _BROW_ANYWAY) * dark))
         likeness = cv2.erode((1.0 - hair) * (1.0 - lips), disc(_GROWN_MM / texel_mm))
         return enlarged(blurred(np.asarray(likeness, np.float32), 0.5 * _GROWN_MM / texel_mm), n)
 

@@ -10,6 +10,7 @@ import numpy as np
 from engine.arrays import BoolArray, FloatArray
 from engine.detail.strain import Strain, SurfaceGrid
 from engine.detail.surface import mm_per_texel, skin_at
+from engine.detail.zones import Openings
 from engine.fields import distance_inside, enlarged, smoothstep
 
 _ONSET = 0.025  # compression that skin takes without folding
@@ -24,7 +25,8 @@ _UNIAXIAL = (0.15, 0.6)  # difference of the principal strains over the compress
 _WAVELENGTH_MM = (3.2, 6.4)  # between folds: thin skin beside eyes and lips, thick skin far from them
 _THICK_SKIN_MM = (6.0, 32.0)  # distance from eyes and mouth over which the wavelength grows
 
-_LIP_SKIN_MM, _CHEEK_MM = (4.0, 12.0), (32.0, 50.0)  # distances from the mouth between which fat lies
+_LIP_SKIN_MM = (4.0, 12.0)  # distances from the mouth and from the eyes where thin skin gives way to fat
+_EYE_SKIN_MM = (12.0, 25.0)
 _BULGING = 0.7  # share of the folds that fat prevents
 _FOLD_GRID = 2  # folds are laid out on a grid of at least the map's size over this
 
@@ -72,14 +74,8 @@ class WrinkleField:
         """Folds (n, n) mm where ``folded`` (m, m) in [0, 1] is above 0."""
         import cv2
 
-        uniaxial = (strain.compression + strain.stretch) / np.maximum(strain.compression, 1e-6)
-        depth = (
-            _DEEPEST_MM
-            * folded
-            * smoothstep(uniaxial.astype(np.float32), *_UNIAXIAL)
-            * self._wavelength_mm
-            / _WAVELENGTH_MM[1]
-        )
+        uniaxial = smoothstep(np.asarray(strain.difference / np.maximum(strain.compression, 1e-6)), *_UNIAXIAL)
+        depth = _DEEPEST_MM * folded * uniaxial * self._wavelength_mm / _WAVELENGTH_MM[1]
         active = np.flatnonzero(depth > 1e-4)
         if not len(active):
             return np.zeros((self._n, self._n), np.float32)
@@ -102,29 +98,33 @@ def _approach(value: FloatArray, onset: float, scale: float) -> FloatArray:
 
 def _skin_kind(skin: BoolArray, position_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Distance between neighbouring folds (m, m) mm, and how readily the skin folds (m, m) in [0, 1]."""
-    import cv2
-
     m = len(position_mm)
     small = skin_at(skin, m)
-    # Eyes and mouth are the holes that the skin encloses; the outside reaches the frame.
-    count, regions = cv2.connectedComponents(np.pad(~small, 1, constant_values=True).astype(np.uint8))
-    regions = regions[1:-1, 1:-1]
-    holes = [regions == i for i in range(2, count) if np.count_nonzero(regions == i) > 4]
+    openings = Openings.of(small)
     thin, thick = _WAVELENGTH_MM
-    if not holes:
+    if openings.mouth is None:
         return np.full((m, m), thick, np.float32), np.ones((m, m), np.float32)
     texel_mm = mm_per_texel(position_mm, small)
 
     def distance_mm(hole: BoolArray) -> FloatArray:
-        return np.asarray(distance_inside((~hole).astype(np.uint8)) * texel_mm)
+        return distance_inside((~hole).astype(np.uint8)) * texel_mm
 
-    nearest = distance_mm(np.logical_or.reduce(holes))
-    wavelength = thin + (thick - thin) * smoothstep(nearest, *_THICK_SKIN_MM)
-    mouth = max(holes, key=lambda hole: float(np.flatnonzero(hole.any(1)).mean()))
-    from_mouth = distance_mm(mouth)
-    # Fat under the cheeks lets them bulge where the forehead folds; the lips' own skin folds again.
-    fat = smoothstep(from_mouth, *_LIP_SKIN_MM) * (1.0 - smoothstep(from_mouth, *_CHEEK_MM))
-    return np.asarray(wavelength, np.float32), np.asarray(1.0 - _BULGING * fat, np.float32)
+    from_mouth = distance_mm(openings.mouth)
+    from_eyes = distance_mm(np.logical_or.reduce(openings.eyes)) if openings.eyes else np.full_like(from_mouth, np.inf)
+    wavelength = thin + (thick - thin) * smoothstep(np.minimum(from_mouth, from_eyes), *_THICK_SKIN_MM)
+    # Fat under cheeks and jaw lets them bulge where the forehead folds; thin skin at lips and eyes folds again.
+    fat = smoothstep(from_mouth, *_LIP_SKIN_MM) * smoothstep(from_eyes, *_EYE_SKIN_MM) * _lower_face(openings, m)
+    return wavelength, np.asarray(1.0 - _BULGING * fat, np.float32)
+
+
+def _lower_face(openings: Openings, m: int) -> FloatArray:
+    """(m, 1) float32: 0 down to the eyes, 1 from half-way between them and the mouth."""
+    if openings.mouth is None or not openings.eyes:
+        return np.ones((m, 1), np.float32)
+    eyes = max(float(np.flatnonzero(eye.any(1))[-1]) for eye in openings.eyes)
+    mouth = float(np.flatnonzero(openings.mouth.any(1))[0])
+    rows = np.arange(m, dtype=np.float32)[:, None]
+    return smoothstep(rows, eyes, max(0.5 * (eyes + mouth), eyes + 1.0))
 
 
 def _carrier(frequency: FloatArray, texels: np.ndarray, m: int, seed: int) -> FloatArray:
