@@ -1,0 +1,1 @@
+"""Drawing with OpenGL: everything of moderngl lives here; the context is passed in."""

@@ -1,0 +1,214 @@
+"""The blend pass: key displacement maps and per-vertex shares become one map, on the GPU."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+
+from engine.arrays import FloatArray, IntArray
+from engine.render.program import Program
+from engine.render.texture import MapLayers
+from engine.types import FaceAsset, Pose, Topology
+
+_LANES = 4  # shares in one texel
+_MOST_GROUPS = 16  # as in blend.frag
+_SHARES_WIDTH = 1024  # as in blend.frag
+_LEAST_SHARE = 1e-4  # of a map of at most a few mm: far below what shows
+_LEAST_SHARE_INTERACTIVE = 0.01  # keys that act elsewhere leave traces everywhere: not worth the time of a drag
+
+
+class MapBlender:
+    """Holds the blended map of the last pose, at full and at half size. Owner: FaceRenderer. GL thread only."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        """Compile the programs.
+
+        Raises:
+            GpuError: the driver refuses a shader.
+        """
+        self._ctx = ctx
+        self._table_program = Program(ctx, "blend_table.vert", "blend_table.frag")
+        self._blend_program = Program(ctx, "screen.vert", "blend.frag")
+        self._relief_program = Program(ctx, "screen.vert", "relief.frag")
+        self._blend_pass = ctx.vertex_array(self._blend_program.glo, [])
+        self._relief_pass = ctx.vertex_array(self._relief_program.glo, [])
+        self._shares: moderngl.Texture | None = None
+        self._targets: dict[bool, BlendTarget] = {}
+        self._active: tuple[Pose, IntArray] | None = None
+        self.passes = 0
+        """Blend passes so far, for tests and benches."""
+
+    @property
+    def uploads(self) -> int:
+        """Key maps sent to the GPU so far, for tests and benches."""
+        return sum(target.layers.uploads for target in self._targets.values())
+
+    def target(self, face: FaceAsset, pose: Pose, *, interactive: bool) -> BlendTarget:
+        """The map of this pose: blended anew only if the pose or one of its maps changed."""
+        if all(one is None for one in face.key_maps):
+            return self._static(face)
+        keys = self._active_keys(pose, face.topology.skin.vertices[1])
+        maps = [face.map_or_fallback(int(key)) for key in keys]
+        full = self._targets.get(False)
+        if full is not None and full.holds(face.topology, pose, maps):
+            return full
+        target = self._target(face.topology, half=interactive)
+        if not target.holds(face.topology, pose, maps):
+            self._blend(face, pose, keys, maps, target)
+            target.keep(pose, maps)
+        return target
+
+    def release(self) -> None:
+        """Free all GL objects; safe to call twice."""
+        self._blend_pass.release()
+        self._relief_pass.release()
+        for program in (self._table_program, self._blend_program, self._relief_program):
+            program.release()
+        for target in self._targets.values():
+            target.release()
+        if self._shares is not None:
+            self._shares.release()
+        self._targets.clear()
+        self._shares = self._active = None
+
+    def _static(self, face: FaceAsset) -> BlendTarget:
+        """Without any key map the static map is the map of every pose."""
+        target = self._target(face.topology, half=False)
+        if not target.holds(face.topology, None, [face.static_map]):
+            target.heights.write(np.ascontiguousarray(face.static_map))
+            self._draw_relief(target)
+            target.keep(None, [face.static_map])
+        return target
+
+    def _active_keys(self, pose: Pose, skin_vertices: int) -> IntArray:
+        if self._active is None or self._active[0] is not pose:
+            most = pose.map_weights[:skin_vertices].max(axis=0, initial=0.0)
+            self._active = (pose, np.flatnonzero(most > _LEAST_SHARE).astype(np.int32))
+        return self._active[1]
+
+    def _target(self, topology: Topology, *, half: bool) -> BlendTarget:
+        target = self._targets.get(half)
+        if target is None or target.topology is not topology:
+            if target is not None:
+                target.release()
+            target = self._targets[half] = BlendTarget(self._ctx, topology, half=half)
+        return target
+
+    def _blend(self, face: FaceAsset, pose: Pose, keys: IntArray, maps: list[FloatArray], target: BlendTarget) -> None:
+        self._ctx.enable_only(moderngl.NOTHING)
+        layers: list[int] = []
+        if maps:
+            layers = target.layers.layers_of(maps, [one for one in (*face.key_maps, face.static_map) if one is not None])
+        # Keys that fall back to the same map count as one: their shares add up.
+        distinct = sorted(set(layers))
+        groups = -(-len(distinct) // _LANES)
+        if groups > _MOST_GROUPS:
+            raise ValueError(f"pose: at most {_LANES * _MOST_GROUPS} different key maps can act at once")
+        columns = np.searchsorted(distinct, layers)
+        self._write_shares(pose.map_weights[: face.topology.skin.vertices[1]], keys, columns, groups)
+        table = target.table(self._table_program)
+        target.heights_buffer.use()
+        for unit, texture in enumerate((table, self._shares, target.layers)):
+            if texture is not None:
+                texture.use(unit)
+        padded = np.zeros((_MOST_GROUPS, _LANES), np.int32)
+        padded.ravel()[: len(distinct)] = distinct
+        least = _LEAST_SHARE_INTERACTIVE if target.half else 0.0
+        self._blend_program.set(table=0, shares=1, maps=2, groups=groups, layers=padded, least_share=least)
+        self._blend_pass.render(moderngl.TRIANGLES, vertices=3)
+        self._draw_relief(target)
+        self.passes += 1
+
+    def _draw_relief(self, target: BlendTarget) -> None:
+        self._ctx.enable_only(moderngl.NOTHING)
+        target.relief_buffer.use()
+        target.heights.use(0)
+        self._relief_program.set(heights=0)
+        self._relief_pass.render(moderngl.TRIANGLES, vertices=3)
+        target.relief.build_mipmaps()
+        target.relief.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
+
+    def _write_shares(self, weights: FloatArray, keys: IntArray, columns: IntArray, groups: int) -> None:
+        """Upload (V, K) weights of the given keys, key i added to share ``columns[i]``, as rows of four-share texels."""
+        V, texels = len(weights), max(len(weights) * groups, 1)
+        rows = -(-texels // _SHARES_WIDTH)
+        flat = np.zeros(rows * _SHARES_WIDTH * _LANES, np.float32)
+        shares = flat[: V * groups * _LANES].reshape(V, groups * _LANES)
+        if len(set(columns.tolist())) == len(columns):
+            shares[:, columns] = weights[:, keys]
+        else:
+            for key, column in zip(keys, columns, strict=True):
+                shares[:, column] += weights[:, key]
+        if self._shares is None or self._shares.height != rows:
+            if self._shares is not None:
+                self._shares.release()
+            self._shares = self._ctx.texture((_SHARES_WIDTH, rows), _LANES, dtype="f4")
+            self._shares.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._shares.write(flat)
+
+
+class BlendTarget:
+    """The blended map at one size, with the memory of what it holds. Owner: MapBlender."""
+
+    def __init__(self, ctx: moderngl.Context, topology: Topology, *, half: bool) -> None:
+        self._ctx = ctx
+        self.topology = topology
+        self.half = half
+        self.size = max(1, topology.window.map_size // (2 if half else 1))
+        shape = (self.size, self.size)
+        self.heights = ctx.texture(shape, 1, dtype="f4")
+        """R32F, mm, row 0 first; above 1e8 off the skin."""
+        self.heights.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self.heights_buffer = ctx.framebuffer([self.heights])
+        self.relief = ctx.texture(shape, 4, dtype="f2")
+        """RGBA16F, what the face shader reads (relief.frag), with mipmaps."""
+        self.relief.repeat_x = self.relief.repeat_y = False
+        self.relief_buffer = ctx.framebuffer([self.relief])
+        self.layers = MapLayers(ctx, self.size)
+        self._table: moderngl.Texture | None = None
+        self._pose: Pose | None = None
+        self._maps: list[FloatArray] | None = None
+
+    def holds(self, topology: Topology, pose: Pose | None, maps: list[FloatArray]) -> bool:
+        """Whether this is the blend of just these maps for just this pose."""
+        if self._maps is None or topology is not self.topology or pose is not self._pose:
+            return False
+        return len(maps) == len(self._maps) and all(a is b for a, b in zip(maps, self._maps, strict=True))
+
+    def keep(self, pose: Pose | None, maps: list[FloatArray]) -> None:
+        """Remember what the target holds now."""
+        self._pose, self._maps = pose, maps
+
+    def table(self, program: Program) -> moderngl.Texture:
+        """For each pixel its triangle and place on it: drawn when first asked for."""
+        if self._table is None:
+            self._table = self._drawn_table(program)
+        return self._table
+
+    def release(self) -> None:
+        """Free all GL objects; safe to call twice."""
+        self.layers.release()
+        for thing in (self.heights_buffer, self.relief_buffer, self.heights, self.relief, self._table):
+            if thing is not None:
+                thing.release()
+
+    def _drawn_table(self, program: Program) -> moderngl.Texture:
+        topology, window = self.topology, self.topology.window
+        skin = slice(*topology.skin.faces)
+        places = (topology.uvs[topology.uv_faces[skin]] - np.float32([window.u0, window.v1])) / np.float32(
+            [window.u1 - window.u0, window.v0 - window.v1]
+        )
+        triangles = np.ascontiguousarray(np.repeat(topology.faces[skin], 3, axis=0), np.int32)
+        corners = np.tile(np.float32([[1, 0], [0, 1], [0, 0]]), (len(triangles) // 3, 1))
+        buffers = [self._ctx.buffer(np.ascontiguousarray(one)) for one in (places, triangles, corners)]
+        texture = self._ctx.texture((self.size, self.size), 4, bytes(16 * self.size**2), dtype="u4")
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        names = ("in_place", "in_vertices", "in_barycentric")
+        content = list(zip(buffers, ("2f", "3i", "2f"), names, strict=True))
+        target = self._ctx.framebuffer([texture])
+        array = self._ctx.vertex_array(program.glo, content)
+        target.use()
+        array.render(moderngl.TRIANGLES)
+        for thing in (array, target, *buffers):
+            thing.release()
+        return texture

@@ -1,0 +1,148 @@
+"""The face mesh as GL buffers: one set of vertices for the light mesh and for the subdivided one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import moderngl
+import numpy as np
+
+from engine.arrays import FloatArray, IntArray
+from engine.geometry import Subdivision, VertexNormals, corner_vertices, midpoint_subdivision
+from engine.render.program import Program
+from engine.types import FaceAsset, Part, Pose, Topology
+
+_FLOAT_BYTES = 4
+_MOVING = (("in_position", 3), ("in_normal", 3))
+_FIXED = (("in_uv", 2), ("in_openness", 1))
+_REST_TIMES = 1  # subdivisions of the mesh at rest
+# How light fades with depth behind a part's front: e-folding depth in mm and the least light that remains.
+_FADE = {"mouth": (16.0, 0.10), "socket": (7.0, 0.25), "eye": (14.0, 0.45)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeshTables:
+    """What the GPU needs of a topology, computed once on the CPU. C corners: unique (vertex, UV) pairs."""
+
+    vertex_of_corner: IntArray
+    """(C,) int32."""
+    corner_uvs: FloatArray
+    """(C, 2) float32, v up."""
+    faces: IntArray
+    """(F, 3) int32 into the corners."""
+    fine: Subdivision
+    """The corner mesh subdivided once; its first C vertices are the corners."""
+    edges: IntArray
+    """(n, 2) int32: the mesh's edges, for the wireframe."""
+    fine_edges: IntArray
+    """(2n, 2) int32: the same edges on the subdivided mesh."""
+    normals: VertexNormals
+    plain: bool
+    """Corners are the vertices one to one (no UV seam), so gathering can be skipped."""
+
+
+@lru_cache(maxsize=2)
+def mesh_tables(topology: Topology) -> MeshTables:
+    """Tables of a topology; kept for the last two, so a new face or a new context costs nothing. Any thread."""
+    vertex_of_corner, uv_of_corner, faces = corner_vertices(topology.faces, topology.uv_faces)
+    C = len(vertex_of_corner)
+    fine = midpoint_subdivision(faces, faces, C, C, _REST_TIMES)
+    edges = fine.vertex_edges[0]
+    middles = np.arange(C, C + len(edges), dtype=np.int32)
+    halves = np.stack([edges[:, 0], middles, middles, edges[:, 1]], axis=-1).reshape(-1, 2)
+    return MeshTables(
+        vertex_of_corner=vertex_of_corner,
+        corner_uvs=topology.uvs[uv_of_corner],
+        faces=faces,
+        fine=fine,
+        edges=edges,
+        fine_edges=halves,
+        normals=VertexNormals(topology.faces, topology.vertex_count),
+        plain=C == topology.vertex_count and bool((vertex_of_corner == np.arange(C)).all()),
+    )
+
+
+def openness(topology: Topology, neutral: FloatArray) -> FloatArray:
+    """(V,) float32: 1 in the open, falling towards 0 deep behind the front of a mouth, socket or eye part."""
+    result = np.ones(len(neutral), np.float32)
+    for part in topology.parts:
+        if part.kind in _FADE and part.vertices[1] > part.vertices[0]:
+            depth_mm, least = _FADE[part.kind]
+            z = neutral[slice(*part.vertices), 2]
+            result[slice(*part.vertices)] = least + (1.0 - least) * np.exp((z - z.max()) / depth_mm)
+    return result
+
+
+class FaceMesh:
+    """Buffers of one face. Owner: FaceRenderer. GL thread only."""
+
+    def __init__(self, ctx: moderngl.Context, topology: Topology) -> None:
+        self._ctx = ctx
+        self.topology = topology
+        self._tables = mesh_tables(topology)
+        tables, count = self._tables, len(self._tables.corner_uvs) + len(self._tables.edges)
+        self._moving = ctx.buffer(reserve=count * 6 * _FLOAT_BYTES, dynamic=True)
+        self._fixed = ctx.buffer(reserve=count * 3 * _FLOAT_BYTES)
+        self._indices = {
+            ("faces", False): ctx.buffer(tables.faces),
+            ("faces", True): ctx.buffer(tables.fine.faces),
+            ("edges", False): ctx.buffer(tables.edges),
+            ("edges", True): ctx.buffer(tables.fine_edges),
+        }
+        self._arrays: dict[tuple[Program, str, bool], moderngl.VertexArray] = {}
+        self._pose: Pose | None = None
+        self._pose_is_fine = False
+
+    def set_face(self, face: FaceAsset) -> None:
+        """Rewrite what depends on the person but not on the pose."""
+        tables = self._tables
+        shade = openness(self.topology, face.rig.neutral)[tables.vertex_of_corner]
+        fixed = tables.fine.refine_vertices(np.column_stack([tables.corner_uvs, shade]))
+        self._fixed.write(np.ascontiguousarray(fixed))
+        self._pose = None
+
+    def set_pose(self, pose: Pose, *, fine: bool) -> None:
+        """Rewrite positions and normals if they are not there yet; ``fine``: also those of the subdivided mesh."""
+        if pose is self._pose and (self._pose_is_fine or not fine):
+            return
+        tables = self._tables
+        if len(pose.vertices) != self.topology.vertex_count:
+            raise ValueError(f"pose: expected {self.topology.vertex_count} vertices, got {len(pose.vertices)}")
+        values = np.concatenate([pose.vertices, tables.normals(pose.vertices)], axis=1)
+        if not tables.plain:
+            values = values[tables.vertex_of_corner]
+        self._moving.write(tables.fine.refine_vertices(values) if fine else values)
+        self._pose, self._pose_is_fine = pose, fine
+
+    def draw_part(self, program: Program, part: Part, *, fine: bool) -> None:
+        """Draw the triangles of one part with the program."""
+        corners = 3 * (4**_REST_TIMES if fine else 1)
+        first, end = part.faces
+        self._array(program, "faces", fine).render(moderngl.TRIANGLES, (end - first) * corners, first * corners)
+
+    def draw_edges(self, program: Program, *, fine: bool) -> None:
+        """Draw all edges of the base mesh as lines."""
+        self._array(program, "edges", fine).render(moderngl.LINES)
+
+    def release(self) -> None:
+        """Free all GL objects; safe to call twice."""
+        for thing in (*self._arrays.values(), *self._indices.values(), self._moving, self._fixed):
+            thing.release()
+        self._arrays.clear()
+
+    def _array(self, program: Program, kind: str, fine: bool) -> moderngl.VertexArray:
+        key = (program, kind, fine)
+        if key not in self._arrays:
+            content = [(self._moving, *_layout(program, _MOVING)), (self._fixed, *_layout(program, _FIXED))]
+            self._arrays[key] = self._ctx.vertex_array(
+                program.glo, content, index_buffer=self._indices[kind, fine], index_element_size=4
+            )
+        return self._arrays[key]
+
+
+def _layout(program: Program, fields: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """moderngl's buffer format and names, with padding for attributes that the driver optimised away."""
+    used = [(name, size, program.has_attribute(name)) for name, size in fields]
+    formats = [f"{size}f" if there else f"{size * _FLOAT_BYTES}x" for _, size, there in used]
+    return (" ".join(formats), *(name for name, _, there in used if there))

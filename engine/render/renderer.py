@@ -1,0 +1,237 @@
+"""Draws a RenderState into a framebuffer. Owns every GL object it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from engine.arrays import ByteArray, FloatArray
+from engine.camera import OrbitCamera, clip_from_model_photo, rotation_matrix
+from engine.render.blend import MapBlender
+from engine.render.mesh import FaceMesh
+from engine.render.program import Program
+from engine.render.state import RenderState
+from engine.render.texture import fitting_photo, photo_texture, skin_texture
+from engine.types import FaceAsset, Part, Pose, ViewOptions, WeakPerspective
+
+LOOKS = ("texture", "clay", "map")
+MAP_RANGE_MM = 0.5
+"""Displacement at which the false colours of the 'map' look are full."""
+
+_PART_KINDS = {"skin": 0, "eye": 1}  # as the shaders number them; all others are insides
+_INSIDE = 2
+_DETAIL_UNIT, _PICTURE_UNIT = 0, 1
+_LINE_COLOR = {"texture": (0.05, 0.07, 0.10, 0.45), "clay": (0.05, 0.07, 0.10, 0.40), "map": (0.05, 0.07, 0.10, 0.35)}
+_LINE_DEPTH_BIAS = 3e-4  # about half a millimetre in the orbit camera
+_IDENTITY = np.eye(4, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Eye:
+    """The camera as the shaders want it."""
+
+    clip_from_model: FloatArray
+    view_from_model: FloatArray
+    perspective: float
+
+
+class FaceRenderer:
+    """Draws faces with one context. All calls on that context's thread; ``release`` before the context goes."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        """Compile all programs.
+
+        Raises:
+            GpuError: the driver refuses a shader.
+        """
+        self.ctx = ctx
+        self._looks = {look: Program(ctx, "face.vert", f"face_{look}.frag") for look in LOOKS}
+        self._wireframe = Program(ctx, "wireframe.vert", "wireframe.frag")
+        self._background = Program(ctx, "screen.vert", "background.frag")
+        self._photo_program = Program(ctx, "screen.vert", "photo.frag")
+        self._background_pass = ctx.vertex_array(self._background.glo, [])
+        self._photo_pass = ctx.vertex_array(self._photo_program.glo, [])
+        self.blender = MapBlender(ctx)
+        self._mesh: FaceMesh | None = None
+        self._person: FaceAsset | None = None
+        self._neutral: Pose | None = None
+        self._skin: tuple[ByteArray, moderngl.Texture] | None = None
+        self._photo: tuple[ByteArray, moderngl.Texture] | None = None
+
+    def draw(self, state: RenderState, target: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
+        """Draw the state into ``target``, of which the lower left ``size_px`` (width, height) device pixels are used.
+
+        Raises:
+            ValueError: the state contradicts itself (unknown look, pose of another mesh, photo without its camera).
+        """
+        width, height = size_px
+        if state.view.look not in LOOKS:
+            raise ValueError(f"view.look: expected one of {LOOKS}, got {state.view.look!r}")
+        if width < 1 or height < 1:
+            return
+        mesh = detail = None
+        if state.face is not None:
+            pose = self._prepared(state.face, state.pose)
+            mesh = self._posed_mesh(state.face, pose, fine=not state.interactive)
+            detail = self.blender.target(state.face, pose, interactive=state.interactive).relief
+        target.use()
+        target.viewport = (0, 0, width, height)
+        target.color_mask, target.depth_mask = (True, True, True, True), True
+        target.clear(depth=1.0)
+        self._draw_background(state, size_px)
+        if state.face is not None and mesh is not None and detail is not None:
+            eye = _eye(state, size_px)
+            self._draw_face(state, mesh, detail, eye)
+            if state.view.wireframe:
+                self._draw_wireframe(state, mesh, detail, eye, target)
+        self.ctx.enable_only(moderngl.NOTHING)
+
+    def release(self) -> None:
+        """Free all GL objects; safe to call twice."""
+        for program in (*self._looks.values(), self._wireframe, self._background, self._photo_program):
+            program.release()
+        self._background_pass.release()
+        self._photo_pass.release()
+        self.blender.release()
+        if self._mesh is not None:
+            self._mesh.release()
+        for kept in (self._skin, self._photo):
+            if kept is not None:
+                kept[1].release()
+        self._mesh = self._person = self._skin = self._photo = None
+
+    def _prepared(self, face: FaceAsset, pose: Pose | None) -> Pose:
+        if pose is not None:
+            return pose
+        if self._neutral is None or self._neutral.vertices is not face.rig.neutral:
+            shares = np.zeros((len(face.rig.neutral), len(face.key_maps)), np.float32)
+            shares[:, :1] = 1.0
+            self._neutral = Pose(np.zeros(len(face.rig.deltas), np.float32), face.rig.neutral, shares)
+        return self._neutral
+
+    def _posed_mesh(self, face: FaceAsset, pose: Pose, *, fine: bool) -> FaceMesh:
+        if self._mesh is None or self._mesh.topology is not face.topology:
+            if self._mesh is not None:
+                self._mesh.release()
+            self._mesh, self._person = FaceMesh(self.ctx, face.topology), None
+        if self._person is None or self._person.rig is not face.rig:
+            self._mesh.set_face(face)
+        self._person = face
+        self._mesh.set_pose(pose, fine=fine)
+        return self._mesh
+
+    def _draw_background(self, state: RenderState, size_px: tuple[int, int]) -> None:
+        self.ctx.enable_only(moderngl.NOTHING)
+        self._background.set(middle=state.view.background)
+        self._background_pass.render(moderngl.TRIANGLES, vertices=3)
+        if state.photo_background and state.face is not None:
+            image = state.face.photo.image
+            self._photo = self._kept(self._photo, image, photo=True)
+            self._photo[1].use(_PICTURE_UNIT)
+            self._photo_program.set(photo=_PICTURE_UNIT, photo_extent=_photo_extent(image, size_px))
+            self._photo_pass.render(moderngl.TRIANGLES, vertices=3)
+
+    def _draw_face(self, state: RenderState, mesh: FaceMesh, detail: moderngl.Texture, eye: _Eye) -> None:
+        if state.face is None:
+            return
+        view, program = state.view, self._looks[state.view.look]
+        detail.use(_DETAIL_UNIT)
+        program.set(**_detail_uniforms(state.face), **_camera_uniforms(eye), light_direction=_light_direction(view))
+        if view.look == "texture":
+            self._skin = self._kept(self._skin, state.face.texture.image, photo=False)
+            self._skin[1].use(_PICTURE_UNIT)
+            program.set(skin_texture=_PICTURE_UNIT, unlit=view.unlit)
+        elif view.look == "map":
+            program.set(map_range_mm=MAP_RANGE_MM)
+        self.ctx.enable_only(moderngl.DEPTH_TEST)
+        self.ctx.depth_func = "<="
+        for part in state.face.topology.parts:
+            program.set(part_kind=_part_kind(part), detail_strength=view.detail_strength if _has_detail(part) else 0.0)
+            mesh.draw_part(program, part, fine=not state.interactive)
+
+    def _draw_wireframe(
+        self, state: RenderState, mesh: FaceMesh, detail: moderngl.Texture, eye: _Eye, target: moderngl.Framebuffer
+    ) -> None:
+        if state.face is None:
+            return
+        detail.use(_DETAIL_UNIT)
+        self._wireframe.set(
+            **_detail_uniforms(state.face),
+            clip_from_model=eye.clip_from_model,
+            detail_strength=state.view.detail_strength,
+            depth_bias=_LINE_DEPTH_BIAS,
+            line_color=_LINE_COLOR[state.view.look],
+        )
+        self.ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
+        self.ctx.blend_equation = moderngl.FUNC_ADD
+        self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        target.depth_mask = False
+        mesh.draw_edges(self._wireframe, fine=not state.interactive)
+        target.depth_mask = True
+
+    def _kept(
+        self, kept: tuple[ByteArray, moderngl.Texture] | None, image: ByteArray, *, photo: bool
+    ) -> tuple[ByteArray, moderngl.Texture]:
+        """The picture's texture, uploaded only if it is another picture than before."""
+        if kept is not None and kept[0] is image:
+            return kept
+        if kept is not None:
+            kept[1].release()
+        texture = photo_texture(self.ctx, fitting_photo(image)) if photo else skin_texture(self.ctx, image)
+        return image, texture
+
+
+def _part_kind(part: Part) -> int:
+    return _PART_KINDS.get(part.kind, _INSIDE)
+
+
+def _has_detail(part: Part) -> bool:
+    return part.kind == "skin"
+
+
+def _detail_uniforms(face: FaceAsset) -> dict[str, int | tuple[float, ...]]:
+    window = face.topology.window
+    return {"detail_map": _DETAIL_UNIT, "window": (window.u0, window.v0, window.u1, window.v1)}
+
+
+def _camera_uniforms(eye: _Eye) -> dict[str, FloatArray | float]:
+    return {
+        "clip_from_model": eye.clip_from_model,
+        "view_from_model": eye.view_from_model,
+        "perspective": eye.perspective,
+    }
+
+
+def _light_direction(view: ViewOptions) -> tuple[float, float, float]:
+    azimuth, elevation = np.radians([view.light_azimuth_deg, view.light_elevation_deg])
+    across = float(np.cos(elevation))
+    return float(np.sin(azimuth)) * across, float(np.sin(elevation)), float(np.cos(azimuth)) * across
+
+
+def _photo_extent(image: ByteArray, size_px: tuple[int, int]) -> tuple[float, float]:
+    """Share of the view (width, height) that a picture takes when it just fits in."""
+    across, down = size_px[0] / image.shape[1], size_px[1] / image.shape[0]
+    scale = min(across, down)
+    return scale / across, scale / down
+
+
+def _eye(state: RenderState, size_px: tuple[int, int]) -> _Eye:
+    camera = state.camera if state.camera is not None else OrbitCamera()
+    if isinstance(camera, OrbitCamera):
+        if state.photo_background:
+            raise ValueError("camera: expected the photo's WeakPerspective for a photo background, got OrbitCamera")
+        return _Eye(camera.clip_from_model(*size_px), camera.view_from_model(), 1.0)
+    return _photo_eye(camera, state, size_px)
+
+
+def _photo_eye(camera: WeakPerspective, state: RenderState, size_px: tuple[int, int]) -> _Eye:
+    if state.face is None:
+        return _Eye(_IDENTITY, _IDENTITY, 0.0)
+    image = state.face.photo.image
+    clip = clip_from_model_photo(camera, image.shape[1], image.shape[0])
+    clip[:2] *= np.float32(_photo_extent(image, size_px))[:, None]
+    view = np.eye(4, dtype=np.float32)
+    view[:3, :3] = rotation_matrix(camera.rotation)
+    return _Eye(clip, view, 0.0)

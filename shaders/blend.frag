@@ -1,0 +1,42 @@
+#version 330 core
+// The sum of the key maps, each by its share at this point of the skin: shares are interpolated between the vertices.
+// A pass over the pixels, not over the mesh: its triangles are smaller than the blocks that GPUs shade, above all llvmpipe.
+const int MOST_GROUPS = 16;
+const int SHARES_WIDTH_BITS = 10;
+const float OFF_SKIN = 1e9;
+
+uniform usampler2D table;      // see blend_table.frag
+uniform sampler2D shares;      // texel (vertex * groups + group): shares of four keys
+uniform sampler2DArray maps;   // mm, as large as the target
+uniform float least_share;     // smaller ones are skipped: 0 for the exact sum
+uniform int groups;
+uniform ivec4 layers[MOST_GROUPS];  // layer of each key's map
+
+out float blended_mm;
+
+vec4 share_of(uint vertex, int group) {
+    int texel = (int(vertex) - 1) * groups + group;
+    return texelFetch(shares, ivec2(texel & ((1 << SHARES_WIDTH_BITS) - 1), texel >> SHARES_WIDTH_BITS), 0);
+}
+
+void main() {
+    uvec4 entry = texelFetch(table, ivec2(gl_FragCoord.xy), 0);
+    if (entry.x == 0u) {
+        blended_mm = OFF_SKIN;
+        return;
+    }
+    ivec2 at = ivec2(gl_FragCoord.xy);
+    vec3 weight = vec3(float(entry.w & 65535u), float(entry.w >> 16), 0.0) / 65535.0;
+    weight.z = 1.0 - weight.x - weight.y;
+    float sum = 0.0;
+    for (int group = 0; group < groups; ++group) {
+        vec4 share = weight.x * share_of(entry.x, group) + weight.y * share_of(entry.y, group)
+            + weight.z * share_of(entry.z, group);
+        ivec4 layer = layers[group];
+        if (share.x > least_share) sum += share.x * texelFetch(maps, ivec3(at, layer.x), 0).r;
+        if (share.y > least_share) sum += share.y * texelFetch(maps, ivec3(at, layer.y), 0).r;
+        if (share.z > least_share) sum += share.z * texelFetch(maps, ivec3(at, layer.z), 0).r;
+        if (share.w > least_share) sum += share.w * texelFetch(maps, ivec3(at, layer.w), 0).r;
+    }
+    blended_mm = sum;
+}

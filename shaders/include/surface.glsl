@@ -1,0 +1,35 @@
+// Per-pixel normals of the displaced surface.
+in vec3 surface_position;  // view space mm, before displacement
+in vec3 surface_normal;    // view space, smooth
+in vec2 surface_uv;
+in float surface_openness; // 1 in the open, towards 0 deep inside mouth and sockets
+
+#include "detail.glsl"
+
+uniform float perspective; // 1 = perspective camera at the origin of view space, 0 = parallel along -Z
+
+vec3 to_viewer() {
+    return perspective == 0.0 ? vec3(0.0, 0.0, 1.0) : normalize(-surface_position);
+}
+
+struct Relief {
+    vec3 normal;      // view space, of the displaced surface
+    float height_mm;
+    float cavity_mm;  // that the surroundings stand above this pixel: positive in a furrow
+};
+
+// Mikkelsen, "Bump mapping unparametrized surfaces on the GPU", 2010: the surface gradient from screen-space derivatives
+// of position. Height slopes come from the map itself, and only linear quantities (position, place in the map) are
+// differentiated on the screen, so nothing depends on how the chart is turned or mirrored, and no 2x2 blocks appear.
+Relief relief(vec3 normal) {
+    vec2 at = window_from_uv(surface_uv);
+    vec2 across = dFdx(at), up = dFdy(at);
+    vec3 position_across = dFdx(surface_position), position_up = dFdy(surface_position);
+    if (detail_strength == 0.0) return Relief(normal, 0.0, 0.0);
+    vec4 texel = detail_strength * inside_window(at) * texture(detail_map, at);
+    vec3 r1 = cross(position_up, normal), r2 = cross(normal, position_across);
+    float area = dot(position_across, r1);
+    vec3 gradient = dot(texel.yz, across) * r1 + dot(texel.yz, up) * r2;
+    vec3 bent = area * normal - gradient;  // both change sign with a mirrored picture of the surface
+    return Relief(normalize(area < 0.0 ? -bent : bent), texel.x, texel.w);
+}
