@@ -128,12 +128,14 @@ class DlibHelper:
         self._module = module
         self._lock = threading.RLock()
         self._child: _Child | None = None
+        self._closed = False
         self._failures = 0
         self._finalizer: weakref.finalize[..., DlibHelper] | None = None
 
     def start(self) -> None:
-        """Start loading in the helper process and return at once."""
+        """Start loading in the helper process and return at once; also after ``close``."""
         with self._lock:
+            self._closed = False
             if self._child is None and self._failures < _MAX_FAILURES:
                 try:
                     self._child = _Child(self._module)
@@ -143,7 +145,9 @@ class DlibHelper:
                 self._finalizer = weakref.finalize(self, self._child.stop)
 
     def close(self) -> None:
-        """End the helper process; a later request starts it again."""
+        """End the helper process for good, also for requests that wait in other threads, until ``start``."""
+        with self._lock:
+            self._closed = True
         self._drop()
 
     @property
@@ -174,7 +178,7 @@ class DlibHelper:
 
     def _ask(self, message: Message, needs: int) -> IntArray:
         """Values of the reply. ``needs``: which flag of the READY message must be set."""
-        reason = "its helper process cannot be started"
+        reason = "its helper process is closed" if self._closed else "its helper process cannot be started"
         for _ in range(_ATTEMPTS):
             child = self._running()
             if child is None:
@@ -201,7 +205,8 @@ class DlibHelper:
         with self._lock:
             if self._child is not None and not self._child.alive:
                 self._drop()
-            self.start()
+            if not self._closed:
+                self.start()
             return self._child
 
     def _drop(self, only: _Child | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -13,10 +13,10 @@ from engine.arrays import ByteArray, DoubleArray, FloatArray
 from engine.errors import NoFaceFound
 from engine.images import resize_area
 from engine.landmark_boxes import Candidate, ShortRangeDetector, without_doubles
-from engine.landmark_crops import CROP_MARGIN, Crop, crop_around, cut
+from engine.landmark_crops import CROP_MARGIN, Crop, crop_around
 from engine.landmark_dense import DenseNetwork
 from engine.landmark_dlib import DlibBox, DlibGone, DlibHelper
-from engine.landmark_mirror import IBUG_MIRROR
+from engine.landmark_ibug import DLIB_RISE, DLIB_SIZE, ibug_points
 from engine.types import FaceBox, Landmarks, Photo
 
 MIN_FACE_PX = 40
@@ -28,19 +28,10 @@ _SEARCH_SIDE_PX = 1600  # of the copy that the short-range detector searches
 _DLIB_SIDE_PX, _DLIB_FINE_SIDE_PX = 640, 1000
 _QUARTER_TURNS = (0.5 * math.pi, math.pi, -0.5 * math.pi)
 _MAX_CANDIDATES = 24
-_MIN_FACE_SCORE = 4.0  # faces, also cut, tiny and in profile, score +11..+29; a cat's, ears and curtains up to +2
+_SURE_FACE_SCORE = 4.0  # cut and tiny faces score +11..+29, turned ones +4..+20; a cat's, ears and curtains up to +2
+_SURE_SCORE = 0.65  # of the detector, where the dense network is not sure
 _HAND_MIN_SCORE = -4.0  # a marked area is believed down to here; noise and texture score -8 and less
 _SAME_FACE = 0.3
-
-# dlib's square against the dense points' square, measured on six portraits: middle 3 % of the side higher, 86 % wide.
-_DLIB_RISE, _DLIB_SIZE = 0.03, 0.86
-_GREY_PX, _GREY_FACE_PX = 720, 400
-"""dlib's points are whole numbers, so the face is drawn 400 px long: rounding stays under 0.3 % of the eye distance."""
-_NUDGES = np.array(
-    [(0, 0, 1), (0, 0, 0.93), (0, 0, 1.07), (-0.04, 0, 1), (0.04, 0, 1), (0, -0.04, 1), (0, 0.04, 1)], np.float64
-)
-"""Boxes (right, down, size) over which the 68 points are averaged, shares of the face's square: one box alone gives
-points that move by 0.5 % of the eye distance from one crop to the next, these and their mirror images 0.2 %."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +49,6 @@ class LandmarkDetector:
         self._dlib = helper or DlibHelper()
         self._dense = DenseNetwork()
         self._short = ShortRangeDetector()
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="dlib request")
         self._last: tuple[str, list[_Face]] | None = None
 
     def start(self) -> None:
@@ -66,7 +56,7 @@ class LandmarkDetector:
         self._dlib.start()
 
     def close(self) -> None:
-        """End the helper process. The detector may be used again; it starts a new one then."""
+        """End the helper process; until ``start`` is called again, faces are found without dlib."""
         self._dlib.close()
 
     def __enter__(self) -> LandmarkDetector:
@@ -100,7 +90,7 @@ class LandmarkDetector:
             raise error
         dense = self._dense.averaged(photo.image, chosen.crop)
         crop = crop_around(dense)
-        points68, problem = self._points68(photo.image, crop)
+        points68, problem = ibug_points(self._dlib, photo.image, crop, dense)
         refined = _box_around(dense, chosen.box.score, self._dense.score(photo.image, crop))
         others = tuple(f.box for f in found if f is not chosen and f.crop.overlap(crop) < _SAME_FACE)
         warnings = _warnings(photo.image, dense, refined, len(others) if box is None else 0)
@@ -109,43 +99,54 @@ class LandmarkDetector:
     def _find(self, photo: Photo) -> list[_Face]:
         key = f"{photo.sha256} {photo.image.shape}"
         if self._last is None or self._last[0] != key:
-            found = self._confirmed(photo.image, self._first_look(photo.image))
-            if not found:
-                found = self._confirmed(photo.image, self._second_look(photo.image))
-            self._last = (key, found)
+            self._last = (key, self._search(photo.image))
         return self._last[1]
+
+    def _search(self, image: ByteArray) -> list[_Face]:
+        """Sure faces, best first; where there is none, the best doubtful one."""
+        faces: list[_Face] = []
+        for look in (self._first_look, self._rolled_look, self._fine_look):
+            faces += self._confirmed(image, look(image))
+            sure = [face for face in faces if face.box.face_score > _SURE_FACE_SCORE]
+            if sure:
+                return sure
+        return [face for face in sorted(faces, key=_rank, reverse=True) if face.box.score > _SURE_SCORE][:1]
 
     def _first_look(self, image: ByteArray) -> list[Candidate]:
         """Upright faces of usual size; dlib looks at the same time in its own process."""
-        boxes = self._dlib_boxes(image, _DLIB_SIDE_PX)
-        small, scale = _reduced(image, _SEARCH_SIDE_PX)
-        return [*(_enlarged(c, scale) for c in self._short.search(small)), *boxes.result()]
+        with ThreadPoolExecutor(1) as beside:
+            boxes = beside.submit(self._dlib_candidates, image, _DLIB_SIDE_PX)
+            return [*self._short_candidates(image), *boxes.result()]
 
-    def _second_look(self, image: ByteArray) -> list[Candidate]:
-        """Small faces, and pictures that lie on their side or stand on their head."""
-        larger = max(image.shape[:2]) > _DLIB_SIDE_PX
-        boxes = self._dlib_boxes(image, _DLIB_FINE_SIDE_PX) if larger else None
-        small, scale = _reduced(image, _SEARCH_SIDE_PX)
-        found = [*self._short.search(small, rolls=_QUARTER_TURNS), *self._short.search(small, fine=True)]
-        return [*(_enlarged(c, scale) for c in found), *(boxes.result() if boxes else [])]
+    def _rolled_look(self, image: ByteArray) -> list[Candidate]:
+        """Pictures that lie on their side or stand on their head."""
+        return self._short_candidates(image, rolls=_QUARTER_TURNS)
 
-    def _dlib_boxes(self, image: ByteArray, side: int) -> Future[list[Candidate]]:
+    def _fine_look(self, image: ByteArray) -> list[Candidate]:
+        """Small faces."""
+        with ThreadPoolExecutor(1) as beside:
+            boxes = beside.submit(self._dlib_candidates, image, _DLIB_FINE_SIDE_PX)
+            return [*self._short_candidates(image, fine=True), *boxes.result()]
+
+    def _short_candidates(
+        self, image: ByteArray, *, fine: bool = False, rolls: tuple[float, ...] = (0.0,)
+    ) -> list[Candidate]:
+        small, scale = _reduced(image, _SEARCH_SIDE_PX)
+        return [_enlarged(candidate, scale) for candidate in self._short.search(small, fine=fine, rolls=rolls)]
+
+    def _dlib_candidates(self, image: ByteArray, side: int) -> list[Candidate]:
         small, scale = _reduced(image, side)
-
-        def ask() -> list[Candidate]:
-            try:
-                return [_enlarged(_candidate_of(box), scale) for box in self._dlib.detect(small, upsample=1)]
-            except DlibGone:
-                return []
-
-        return self._beside.submit(ask)
+        try:
+            return [_enlarged(_candidate_of(box), scale) for box in self._dlib.detect(small, upsample=1)]
+        except DlibGone:
+            return []
 
     def _confirmed(self, image: ByteArray, candidates: list[Candidate]) -> list[_Face]:
         """Those that the dense network takes for a face, each once, best first."""
         faces: list[_Face] = []
         for candidate in without_doubles(candidates)[:_MAX_CANDIDATES]:
             points, crop, face_score = self._dense.settle(image, candidate.crop)
-            if face_score > _MIN_FACE_SCORE:
+            if face_score > 0.0:
                 faces.append(_Face(_box_around(points, candidate.score, face_score), crop))
         kept: list[_Face] = []
         for face in sorted(faces, key=_rank, reverse=True):
@@ -171,24 +172,6 @@ class LandmarkDetector:
         face_score, crop, points = max(trials, key=lambda t: t[0], default=(-math.inf, marked, np.zeros((1, 2))))
         return _Face(_box_around(points, box.score, face_score), crop) if face_score > _HAND_MIN_SCORE else None
 
-    def _points68(self, image: ByteArray, crop: Crop) -> tuple[FloatArray | None, tuple[str, ...]]:
-        """The iBUG points (68, 2) float32 photo px, averaged over boxes and mirror images, or a sentence why not."""
-        import cv2
-
-        face = crop.side / CROP_MARGIN
-        window = crop.changed(scale=face * _GREY_PX / _GREY_FACE_PX / crop.side)
-        grey = np.asarray(cv2.cvtColor(cut(image, window, _GREY_PX), cv2.COLOR_RGB2GRAY), np.uint8)
-        middle = (_GREY_PX - 1) / 2 + _GREY_FACE_PX * (_NUDGES[:, :2] - (0.0, _DLIB_RISE))
-        half = _GREY_FACE_PX * _DLIB_SIZE / 2 * _NUDGES[:, 2:]
-        boxes = np.rint(np.hstack([middle - half, middle + half])).astype(np.int32)
-        try:
-            points = self._dlib.predict(grey, boxes).mean(axis=0)
-            mirrored = self._dlib.predict(np.ascontiguousarray(grey[:, ::-1]), boxes).mean(axis=0)[IBUG_MIRROR]
-        except DlibGone as error:
-            return None, (f"The 68-point detector is not available ({error}); the dense points alone are used.",)
-        mirrored[:, 0] = _GREY_PX - 1 - mirrored[:, 0]
-        return np.asarray(window.to_photo((points + mirrored) / 2, _GREY_PX), np.float32), ()
-
 
 def _reduced(image: ByteArray, side: int) -> tuple[ByteArray, float]:
     """A copy of at most ``side`` px, and how many photo px one of its pixels covers."""
@@ -204,8 +187,8 @@ def _enlarged(candidate: Candidate, scale: float) -> Candidate:
 
 
 def _candidate_of(box: DlibBox) -> Candidate:
-    side = (box.right - box.left + 1) / _DLIB_SIZE
-    middle_y = (box.top + box.bottom) / 2 + _DLIB_RISE * side
+    side = (box.right - box.left + 1) / DLIB_SIZE
+    middle_y = (box.top + box.bottom) / 2 + DLIB_RISE * side
     return Candidate(Crop((box.left + box.right) / 2, middle_y, CROP_MARGIN * side, 0.0), box.score)
 
 
@@ -226,8 +209,8 @@ def _warnings(image: ByteArray, dense: FloatArray, box: FaceBox, others: int) ->
     outside = (dense[:, 0] < -0.5) | (dense[:, 1] < -0.5) | (dense[:, 0] > width - 0.5) | (dense[:, 1] > height - 0.5)
     if outside.any():
         notes.append("The face is cut by the picture's border; the missing part is guessed.")
-    if box.face_score < 0.0:
-        notes.append("The marked area hardly looks like a face; check the points.")
+    if box.face_score < _SURE_FACE_SCORE:
+        notes.append("This hardly looks like a face; check the points.")
     if box.x1 - box.x0 < SMALL_FACE_PX:
         notes.append(f"The face is small ({box.x1 - box.x0:.0f} px wide): little detail can be read from it.")
     if others:
