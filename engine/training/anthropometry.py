@@ -74,7 +74,7 @@ _TARGETS: dict[int, tuple[float, float, float]] = {
     199: (0, -54.5, -3.1), 175: (0, -62.5, -6.2), 152: (0, -67.4, -12.5),
     # eyes and brows
     33: (-44.75, 45.2, -30), 133: (-16.3, 44.4, -24.2),
-    230: (-32, 33, -20.6), 105: (-39, 66.5, -17.2), 70: (-54.5, 58, -31), 107: (-13.5, 66, -10.2),
+    230: (-32, 33, -20.6), 105: (-39, 68.2, -17.2), 70: (-54.5, 58.6, -31), 107: (-13.5, 69.2, -10.0),
     # nose and mouth
     64: (-16.6, 6, -5.5), 129: (-19.8, 9.2, -14.0), 61: (-26.2, -21.6, -12.5),
     # cheek
@@ -118,7 +118,7 @@ EYE_CENTRE_MM = np.array([-30.8, 44.8, -31.2])
 """Centre of the average face's right eyeball, mm from subnasale: cornea at z = -18.5, 2 mm before the lower rim (M88)."""
 EYE_RADIUS_MM = 12.0
 _LID_MM = 0.7  # thickness of a lid's edge on the eyeball
-_FISSURE_UP_MM, _FISSURE_DOWN_MM = 5.4, 4.6  # palpebral fissure height 10 mm (F94), the iris' upper edge covered
+_FISSURE_UP_MM, _FISSURE_DOWN_MM = 5.0, 4.3  # palpebral fissure height 9..10 mm (F94), the iris' upper edge covered
 
 
 def _lid_targets(face: DoubleArray) -> dict[int, DoubleArray]:

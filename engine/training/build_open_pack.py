@@ -161,7 +161,7 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
     offsets = np.concatenate([np.zeros((fine.shape[0], 3)), *(m.offsets for m in meshes)])
     vertices = matrix @ mean_control[:, :, 0] + offsets
     skin_mirror = _mirror_index(vertices[: fine.shape[0]])
-    landmarks, contours = landmark_map(portraits, network, fine, mean, skin_mirror, cage)
+    landmarks, contours = landmark_map(portraits, fine, mean, skin_mirror, cage)
     arrays = {
         "mean": mean_control.astype(np.float32),
         "core": core_control.astype(np.float16),

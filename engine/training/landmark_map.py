@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.arrays import ByteArray, DoubleArray, FloatArray, IntArray
+from engine.arrays import DoubleArray, IntArray
+from engine.errors import ModelFileError
+from engine.images import photo_from_array
+from engine.landmarks import LandmarkDetector
 from engine.training.cage import Cage
-from engine.training.distill import DenseNetwork
 from engine.training.sources import Portrait
 
 if TYPE_CHECKING:
@@ -36,50 +36,25 @@ _MIDDLE_MM = np.array([0.0, 12.0])
 """Centre of the rays along which the visible contour moves, mm in the frontal plane."""
 
 
-def _dlib_points(image: ByteArray, predictor: Any, dense: DoubleArray) -> DoubleArray:
-    """68 points (68, 2) in image px, with the box that dlib's detector would give, derived from the dense points."""
-    import dlib
+def _samples(portraits: list[Portrait]) -> list[tuple[DoubleArray, DoubleArray]]:
+    """(dense (468, 2), iBUG (68, 2)) pairs in photo px, as the application's own detector finds them.
 
-    low, high = dense.min(0), dense.max(0)
-    # dlib's boxes reach from the brows to the chin and are square.
-    top = dense[[70, 300, 105, 334], 1].min()
-    size = high[1] - top
-    middle = (low[0] + high[0]) / 2
-    box = dlib.rectangle(*(round(float(v)) for v in (middle - size / 2, top - 0.03 * size, middle + size / 2, high[1] + 0.02 * size)))
-    shape = predictor(np.ascontiguousarray(image), box)
-    return np.array([(q.x, q.y) for q in shape.parts()], float)
-
-
-def _predictor() -> Any:
-    import dlib
-
-    spec = find_spec("face_recognition_models")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("The build needs the package face_recognition_models.")
-    return dlib.shape_predictor(str(Path(spec.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"))
-
-
-def _samples(portraits: list[Portrait], network: DenseNetwork) -> list[tuple[DoubleArray, DoubleArray]]:
-    """(dense (468, 2), iBUG (68, 2)) pairs in a common enlarged crop of each portrait, y down."""
-    import cv2
-
-    predictor = _predictor()
+    Raises:
+        ModelFileError: dlib or its model is missing.
+    """
     found = []
-    for portrait in portraits:
-        x, y = portrait.centre
-        for enlarge in (1.0, 1.06):
-            half = portrait.size_px * 0.75 * enlarge
-            scale = 640 / (2 * half)
-            matrix = np.array([[scale, 0, 320 - scale * x], [0, scale, 320 - scale * y]])
-            crop = np.asarray(cv2.warpAffine(portrait.image, matrix, (640, 640), flags=cv2.INTER_CUBIC), np.uint8)
-            dense = network.locate(crop, (320.0, 320.0), 640 / 1.5)
-            found.append((dense, _dlib_points(crop, predictor, dense)))
+    with LandmarkDetector() as detector:
+        for portrait in portraits:
+            for image in (portrait.image, np.ascontiguousarray(portrait.image[:, ::-1])):
+                landmarks = detector.detect(photo_from_array(image, portrait.name))
+                if landmarks.points68 is None:
+                    raise ModelFileError("The build needs dlib and the package face_recognition_models.")
+                found.append((landmarks.dense.astype(float), landmarks.points68.astype(float)))
     return found
 
 
 def landmark_map(
     portraits: list[Portrait],
-    network: DenseNetwork,
     fine: csr_matrix,
     mean: DoubleArray,
     mirror: IntArray,
@@ -90,7 +65,7 @@ def landmark_map(
     surface = fine @ (to_control @ mean)
     middle_rows = np.flatnonzero(mirror == np.arange(len(mirror)))
     cost = np.zeros((68, len(surface)))
-    pairs = _samples(portraits, network)
+    pairs = _samples(portraits)
     for dense, ibug in pairs:
         eyes = np.linalg.norm(dense[263] - dense[33])
         points = fine @ (to_control @ dense)

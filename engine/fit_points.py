@@ -1,0 +1,177 @@
+"""Which model vertices answer to which landmarks, and how much each is trusted."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine import camera as cameras
+from engine import expressions
+from engine.arrays import DoubleArray, FloatArray, IntArray
+from engine.packs.pack import ModelPack
+from engine.types import Landmarks, WeakPerspective
+
+_JAW_POINTS = 17
+# The many dense points are not independent measurements: together they count like this many.
+_DENSE_COUNTS_AS = 160.0
+_SPARSE_COUNTS_AS = 60.0
+_OUTLINE_TRUST = 0.35  # the dense outline slides along the cheek
+_HIDDEN_TRUST = 0.06
+_FULLY_SEEN = 0.35  # cosine to the viewer from which a point is trusted fully
+_DISAGREEMENT = 0.12
+"""Mean distance of dlib's points from the dense ones, over the eye distance, above which dlib looked elsewhere."""
+
+_DENSE_OUTLINE = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+
+# Standard deviation of a weight (prior), by the name's beginning; gaze is not readable from lids alone.
+_PRIOR_SD = {"eyeLook": 0.02, "mouthClose": 0.12, "cheekPuff": 0.15, "jawForward": 0.15, "jawLeft": 0.15, "jawRight": 0.15}
+_PRIOR_SD |= {"mouthRoll": 0.3, "mouthShrug": 0.3, "mouthPress": 0.3, "mouthDimple": 0.3, "eyeBlink": 0.7, "jawOpen": 0.8}
+_PRIOR_SD |= {"mouthSmile": 0.9, "eyeSquint": 0.5, "eyeWide": 0.4, "mouthPucker": 0.4, "mouthFunnel": 0.25}
+_PRIOR_SD |= {"mouthLowerDown": 0.3, "mouthUpperUp": 0.35, "mouthStretch": 0.3}
+_DEFAULT_SD = 0.45
+_SPARSITY = 0.6  # L1 term: explain with few shapes
+_SYMMETRY_SD = 0.25  # of the difference between left and right
+
+
+@functools.cache
+def expression_prior() -> tuple[DoubleArray, DoubleArray]:
+    """Quadratic (51, 51) and linear (51,) term of the prior: cost = a' Q a / 2 + l' a, for weights a >= 0."""
+    names = expressions.SHAPE_NAMES
+    sd = np.full(len(names), _DEFAULT_SD)
+    for beginning, value in _PRIOR_SD.items():
+        sd[[i for i, name in enumerate(names) if name.startswith(beginning)]] = value
+    quadratic = np.diag(1.0 / sd**2)
+    for i, j in enumerate(expressions.mirror_shapes()):
+        if j > i:
+            quadratic[[i, j], [i, j]] += 1.0 / _SYMMETRY_SD**2
+            quadratic[[i, j], [j, i]] -= 1.0 / _SYMMETRY_SD**2
+    quadratic.flags.writeable = False
+    return quadratic, np.full(len(names), _SPARSITY)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitPoints:
+    """n correspondences between model vertices and image points."""
+
+    targets: FloatArray
+    """(n, 2) px, y down."""
+    trust: DoubleArray
+    """(n,) weight of each point seen squarely."""
+    weights: DoubleArray
+    """(n,) weight in the present pose."""
+    mean: FloatArray
+    """(n, 3, E) and ``core`` (n, 3, E, I): the model's rows of these vertices."""
+    core: FloatArray
+    rows_dense: IntArray
+    """Rows that are dense points."""
+    rows68: IntArray
+    """Rows that are iBUG points."""
+    landmark_vertices: IntArray
+    """(68,) vertex of each iBUG point now, -1 where there is none."""
+    eye_distance_px: float
+    pack: ModelPack
+
+    def seen_from(self, camera: WeakPerspective, positions: DoubleArray) -> FitPoints:
+        """The same points with weights for the present pose: what looks away from the viewer counts little."""
+        if not len(self.rows_dense):
+            return self
+        # The head is about a cylinder around a vertical axis behind the face: its normals tell near from far side.
+        dense = positions[self.rows_dense]
+        axis = np.array([0.0, 0.0, np.percentile(dense[:, 2], 2)])
+        out = positions - axis
+        out[:, 1] *= 0.25
+        out /= np.linalg.norm(out, axis=1, keepdims=True)
+        facing = out @ cameras.rotation_matrix(camera.rotation)[2]
+        seen = np.clip(facing / _FULLY_SEEN, 0.0, 1.0)
+        return replace(self, weights=self.trust * (_HIDDEN_TRUST + (1 - _HIDDEN_TRUST) * seen))
+
+    def with_contour(self, camera: WeakPerspective, identity: DoubleArray, expression: DoubleArray) -> FitPoints:
+        """The same points with each jaw point on the vertex that now forms the visible contour on its ray."""
+        if not len(self.rows68):
+            return self
+        vertices = self.landmark_vertices.copy()
+        screen = cameras.rotation_matrix(camera.rotation)[:2]
+        for i, candidates in enumerate(self.pack.contour_candidates[:_JAW_POINTS]):
+            if vertices[i] < 0 or not len(candidates):
+                continue
+            mean, core = _rows(self.pack, i)
+            at = (mean + core @ identity.astype(np.float32)) @ expression.astype(np.float32) @ screen.T
+            outwards = at[0] - at[1:].mean(0)
+            vertices[i] = candidates[int((at[1:] @ outwards).argmax())]
+        rows = vertices[vertices >= 0]
+        mean, core = self.mean.copy(), self.core.copy()
+        mean[self.rows68], core[self.rows68] = self.pack.bilinear(rows)
+        return replace(self, mean=mean, core=core, landmark_vertices=vertices)
+
+
+_ROWS: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
+
+
+def _rows(pack: ModelPack, jaw_point: int) -> tuple[FloatArray, FloatArray]:
+    """Model rows of a jaw point's frontal vertex and then of its candidates, kept per pack."""
+    key = (id(pack), jaw_point)
+    if key not in _ROWS:
+        vertices = np.concatenate([pack.landmark_vertices[[jaw_point]], pack.contour_candidates[jaw_point]])
+        _ROWS[key] = pack.bilinear(vertices.astype(np.int32))
+    return _ROWS[key]
+
+
+def collect(landmarks: Landmarks, pack: ModelPack) -> FitPoints:
+    """Pair the landmarks with the pack's vertices.
+
+    Raises:
+        ValueError: neither kind of landmark has a map in this pack.
+    """
+    targets, trust, vertices = [], [], []
+    rows_dense = np.zeros(0, np.int32)
+    eyes = float(np.linalg.norm(np.subtract(*landmarks.dense[[33, 263]])))
+    if pack.dense_vertices is not None:
+        count = len(pack.dense_vertices)
+        rows_dense = np.arange(count, dtype=np.int32)
+        weight = np.ones(count)
+        weight[list(_DENSE_OUTLINE)] = _OUTLINE_TRUST
+        targets.append(landmarks.dense)
+        trust.append(weight * _DENSE_COUNTS_AS / weight.sum())
+        vertices.append(pack.dense_vertices)
+    rows68 = np.zeros(0, np.int32)
+    if landmarks.points68 is not None:
+        known = np.flatnonzero(pack.landmark_vertices >= 0)
+        rows68 = (sum(len(v) for v in vertices) + np.arange(len(known))).astype(np.int32)
+        agree = _agreement(landmarks, eyes)
+        targets.append(landmarks.points68[known])
+        trust.append(np.full(len(known), agree * _SPARSE_COUNTS_AS / len(known)))
+        vertices.append(pack.landmark_vertices[known])
+    if not vertices:
+        raise ValueError("landmarks: the pack maps neither the dense nor the 68 points that were found")
+    mean, core = pack.bilinear(np.concatenate(vertices).astype(np.int32))
+    weights = np.concatenate(trust)
+    return FitPoints(
+        targets=np.concatenate(targets).astype(np.float32),
+        trust=weights,
+        weights=weights,
+        mean=mean,
+        core=core,
+        rows_dense=rows_dense,
+        rows68=rows68,
+        landmark_vertices=pack.landmark_vertices.copy(),
+        eye_distance_px=eyes,
+        pack=pack,
+    )
+
+
+# iBUG points with an equal in the dense set, and that equal.
+_SHARED = ((36, 33), (39, 133), (42, 362), (45, 263), (48, 61), (54, 291), (33, 2), (30, 4))
+
+
+def _agreement(landmarks: Landmarks, eyes: float) -> float:
+    """1 where the two detectors see the same face, falling to almost 0 where the 68 points landed elsewhere."""
+    if landmarks.points68 is None:
+        return 0.0
+    sparse, dense = (landmarks.points68[[a for a, _ in _SHARED]], landmarks.dense[[b for _, b in _SHARED]])
+    distance = float(np.linalg.norm(sparse - dense, axis=1).mean()) / eyes
+    return 1.0 if distance < _DISAGREEMENT else 1e-3

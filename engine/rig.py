@@ -1,0 +1,169 @@
+"""From 51 weights to a mesh and to each vertex's shares of the key maps."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import FloatArray, check
+from engine.packs.pack import ModelPack
+from engine.types import FaceAsset, Pose, RigBasis
+
+_UNMOVED_MM = 1e-4
+# How strongly a key must move the skin at a vertex (norm of its own activations there) to change its detail.
+_REACH = 0.03
+# How fast a key's claim falls with the distance between the present activations and its own.
+_NEARNESS = 40.0
+
+
+def make_basis(pack: ModelPack, identity: FloatArray) -> RigBasis:
+    """Neutral mesh, shapes and activation masks of one person.
+
+    Args:
+        pack: the face model.
+        identity: (I,) float32.
+    """
+    neutral, deltas = pack.shapes(identity)
+    length = np.linalg.norm(deltas, axis=2)
+    length[length < _UNMOVED_MM] = 0.0
+    # Over the skin alone: the eyeballs' turn must not hide how the lids move.
+    skin = pack.topology.skin.vertices[1]
+    activation = length / np.maximum(length[:, :skin].max(1, keepdims=True), _UNMOVED_MM)
+    return RigBasis(
+        neutral=neutral,
+        deltas=deltas,
+        activation=np.minimum(activation, 1.0).astype(np.float32),
+        key_weights=pack.key_weights.astype(np.float32),
+    )
+
+
+def pose(rig: RigBasis, weights: FloatArray, exact: bool = False) -> Pose:
+    """Mesh and map shares at one set of weights.
+
+    Args:
+        rig: the person's basis.
+        weights: (51,) float32, usually in [0, 1].
+        exact: True takes the masks of the paper instead of ours (see ``paper_shares``).
+
+    Raises:
+        ValueError: the weights do not fit the rig.
+    """
+    J = len(rig.deltas)
+    a = check("weights", np.array(weights, np.float32), (J,))
+    vertices = rig.neutral.copy()
+    for j in np.flatnonzero(a):
+        vertices += a[j] * rig.deltas[j]
+    return Pose(weights=a, vertices=vertices, map_weights=paper_shares(rig, a) if exact else key_shares(rig, a))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Keys:
+    """Per-vertex products of the key expressions' own activations, made once per rig."""
+
+    power: FloatArray
+    """(K, V): squared norm of each key's own activations h_kj A_j at each vertex."""
+    gate: FloatArray
+    """(K, V) in [0, 1]: 1 where the key moves the skin."""
+    squared: FloatArray
+    """(51, V): A_j squared."""
+
+
+_KEYS: dict[int, _Keys] = {}
+
+
+def _keys(rig: RigBasis) -> _Keys:
+    name = id(rig.activation)
+    if name not in _KEYS:
+        squared = rig.activation**2
+        power = (rig.key_weights**2) @ squared
+        _KEYS[name] = _Keys(power, power / (power + _REACH**2), squared)
+        weakref.finalize(rig.activation, _KEYS.pop, name, None)
+    return _KEYS[name]
+
+
+def key_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
+    """Share of each key map at each vertex: (V, K) float32, rows sum to 1, column 0 the neutral map.
+
+    At every vertex the present activations x_j = a_j A_j are compared with those of each key, y_kj = h_kj A_j: the key's
+    progress is c_k = x.y_k / y_k.y_k, and keys that claim the same vertex share it by nearness |x - y_k|. At a key's own
+    weights its map is reached wherever it moves the skin; shares are continuous in the weights.
+
+    Source: activation masks A_j of the FaceScape paper (CVPR 2020, section 5); normalisation and sharing ours.
+    """
+    keys = _keys(rig)
+    K, V = keys.power.shape
+    shares = np.zeros((V, K), np.float32)
+    h = rig.key_weights
+    active = np.flatnonzero((h * weights).sum(1) > 0)
+    moved = np.flatnonzero(weights)
+    if len(active):
+        here = np.flatnonzero(keys.gate[active].max(0) > 1e-3)
+        squared = keys.squared[moved][:, here]
+        power = np.maximum(keys.power[active][:, here], 1e-12)
+        progress = ((h[active][:, moved] * weights[moved]) @ squared) / power
+        present = weights[moved] ** 2 @ squared
+        distance = present / power - 2.0 * progress + 1.0
+        reached = np.minimum(progress, 1.0)
+        gate = keys.gate[active][:, here]
+        claim = gate * reached * np.exp(-_NEARNESS * (distance - distance.min(0)))
+        total = np.maximum(claim.sum(0), 1e-12)
+        shares[np.ix_(here, active)] = (gate * reached * claim / total).T
+    shares[:, 0] = 1.0 - shares.sum(1)
+    return shares
+
+
+def paper_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
+    """The masks as published: M_k = sum_j a_j h_kj A_j, M_0 the rest; (V, K) float32, rows sum to 1.
+
+    Where the sum passes 1 it is scaled back, so that depths keep their range.
+
+    Source: FaceScape (CVPR 2020), section 5, as implemented by its authors' follow-up.
+    """
+    shares = ((rig.key_weights * weights) @ rig.activation).T.astype(np.float32)  # (V, K)
+    shares[:, 0] = 0.0
+    total = shares.sum(1)
+    shares /= np.maximum(total, 1.0)[:, None]
+    shares[:, 0] = np.maximum(0.0, 1.0 - total)
+    return np.ascontiguousarray(shares)
+
+
+def blend_maps(face: FaceAsset, posed: Pose) -> FloatArray:
+    """The displacement map of one pose: (n, n) float32 signed mm over the UV window, what the shader blends too."""
+    from engine.rasterize import uv_raster
+
+    used = np.flatnonzero(posed.map_weights.max(0) > 1e-4)
+    maps = [face.map_or_fallback(int(k)) for k in used]
+    if all(m is maps[0] for m in maps):
+        return maps[0].copy()
+    raster = uv_raster(face.topology, face.topology.window.map_size)
+    count = face.topology.skin.faces[1]
+    blended = np.zeros_like(face.static_map)
+    rest = np.ones_like(blended)
+    for k, key_map in zip(used.tolist(), maps, strict=True):
+        if k:
+            share = raster.interpolate(posed.map_weights[:, k : k + 1], face.topology.faces[:count])[..., 0]
+            blended += share * key_map
+            rest -= share
+    return blended + np.maximum(rest, 0.0) * face.map_or_fallback(0)
+
+
+def closeness(face: FaceAsset, *, exact: bool = False) -> FloatArray:
+    """RMS(D(h_k) - D_k) / RMS(D_k) of each key over the skin that it moves: (K,) float32, [0] = 0.
+
+    Moved skin: where the key's own activations reach a fifth of their largest.
+    """
+    from engine.rasterize import uv_raster
+
+    raster = uv_raster(face.topology, face.topology.window.map_size)
+    faces = face.topology.faces[: face.topology.skin.faces[1]]
+    result = np.zeros(len(face.key_maps), np.float32)
+    for k in range(1, len(result)):
+        reach = np.sqrt((face.rig.key_weights[k] ** 2) @ face.rig.activation**2).astype(np.float32)
+        skin = face.topology.skin.vertices[1]
+        moved = raster.interpolate(reach[:, None], faces)[..., 0] > 0.2 * reach[:skin].max()
+        target = face.map_or_fallback(k)
+        reached = blend_maps(face, pose(face.rig, face.rig.key_weights[k], exact))
+        result[k] = np.sqrt(np.mean((reached - target)[moved] ** 2) / np.mean(target[moved] ** 2))
+    return result
