@@ -131,8 +131,9 @@ def midpoint_subdivision(
     check("uv_faces", uv_faces, faces.shape, np.int32)
     vertex_edges, uv_edges = [], []
     for _ in range(times):
+        same = uv_faces is faces and uv_count == vertex_count
         faces, edges = _split(faces, vertex_count)
-        uv_faces, seams = _split(uv_faces, uv_count)
+        uv_faces, seams = (faces, edges) if same else _split(uv_faces, uv_count)
         vertex_edges.append(edges)
         uv_edges.append(seams)
         vertex_count += len(edges)

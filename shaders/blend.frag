@@ -5,7 +5,7 @@ const int MOST_GROUPS = 16;
 const int SHARES_WIDTH_BITS = 10;
 const float OFF_SKIN = 1e9;
 
-uniform usampler2D table;      // see blend_table.frag
+uniform usampler2D table;      // see blend_table.frag and blend_ring.frag
 uniform sampler2D shares;      // texel (vertex * groups + group): shares of four keys
 uniform sampler2DArray maps;   // mm, as large as the target
 uniform float least_share;     // smaller ones are skipped: 0 for the exact sum
@@ -20,12 +20,16 @@ vec4 share_of(uint vertex, int group) {
 }
 
 void main() {
-    uvec4 entry = texelFetch(table, ivec2(gl_FragCoord.xy), 0);
-    if (entry.x == 0u) {
-        blended_mm = OFF_SKIN;
-        return;
-    }
     ivec2 at = ivec2(gl_FragCoord.xy);
+    uvec4 entry = texelFetch(table, at, 0);
+    if (entry.x == 0u) {
+        if (entry.y == 0u) {
+            blended_mm = OFF_SKIN;
+            return;
+        }
+        at = ivec2(entry.zy) - 1;
+        entry = texelFetch(table, at, 0);
+    }
     vec3 weight = vec3(float(entry.w & 65535u), float(entry.w >> 16), 0.0) / 65535.0;
     weight.z = 1.0 - weight.x - weight.y;
     float sum = 0.0;

@@ -4,7 +4,7 @@
 #include "lighting.glsl"
 #include "color.glsl"
 
-uniform sampler2D skin_texture;  // sRGB-decoded by the sampler, row 0 at v = 1
+uniform sampler2D skin_texture;  // sRGB, row 0 at v = 1
 uniform int part_kind;           // 0 skin, 1 eye, 2 mouth or socket
 uniform bool unlit;
 
@@ -22,7 +22,7 @@ void main() {
     vec3 viewer = to_viewer();
     vec3 form = normalize(surface_normal);
     Relief bent = relief(form);
-    vec3 albedo = texture(skin_texture, vec2(surface_uv.x, 1.0 - surface_uv.y)).rgb;
+    vec3 albedo = linear_from_srgb(texture(skin_texture, vec2(surface_uv.x, 1.0 - surface_uv.y)).rgb);
     if (!gl_FrontFacing) {
         color = vec4(srgb_from_linear(BACK * (0.6 + 0.8 * abs(form.z))), 1.0);
         return;

@@ -1,8 +1,6 @@
 #version 330 core
-// From heights to what the face shader reads: height, slopes and cavity; continued a little beyond the chart's border,
-// so that bilinear samples there do not pull in zeros.
+// From heights to what the face shader reads: height, slopes and cavity.
 const float OFF_SKIN = 1e8;  // heights above this mean: no skin here
-const int REACH = 2;         // texels of continuation
 
 uniform sampler2D heights;  // mm
 
@@ -20,16 +18,7 @@ void main() {
     ivec2 at = ivec2(gl_FragCoord.xy);
     float middle = height_at(at);
     if (middle >= OFF_SKIN) {
-        float sum = 0.0, count = 0.0;
-        for (int y = -REACH; y <= REACH; ++y) {
-            for (int x = -REACH; x <= REACH; ++x) {
-                float near = height_at(at + ivec2(x, y));
-                float weight = near < OFF_SKIN ? 1.0 / float(x * x + y * y) : 0.0;
-                sum += weight * known(near, 0.0);
-                count += weight;
-            }
-        }
-        relief = vec4(count > 0.0 ? sum / count : 0.0, 0.0, 0.0, 0.0);
+        relief = vec4(0.0);
         return;
     }
     float right = known(height_at(at + ivec2(1, 0)), middle), left = known(height_at(at - ivec2(1, 0)), middle);

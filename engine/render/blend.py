@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.arrays import FloatArray, IntArray
 from engine.render.program import Program
-from engine.render.texture import MapLayers
+from engine.render.texture import QUICK, MapLayers
 from engine.types import FaceAsset, Pose, Topology
 
 _LANES = 4  # shares in one texel
@@ -28,6 +28,7 @@ class MapBlender:
         """
         self._ctx = ctx
         self._table_program = Program(ctx, "blend_table.vert", "blend_table.frag")
+        self._ring_program = Program(ctx, "screen.vert", "blend_ring.frag")
         self._blend_program = Program(ctx, "screen.vert", "blend.frag")
         self._relief_program = Program(ctx, "screen.vert", "relief.frag")
         self._blend_pass = ctx.vertex_array(self._blend_program.glo, [])
@@ -62,7 +63,7 @@ class MapBlender:
         """Free all GL objects; safe to call twice."""
         self._blend_pass.release()
         self._relief_pass.release()
-        for program in (self._table_program, self._blend_program, self._relief_program):
+        for program in (self._table_program, self._ring_program, self._blend_program, self._relief_program):
             program.release()
         for target in self._targets.values():
             target.release()
@@ -98,15 +99,17 @@ class MapBlender:
         self._ctx.enable_only(moderngl.NOTHING)
         layers: list[int] = []
         if maps:
-            layers = target.layers.layers_of(maps, [one for one in (*face.key_maps, face.static_map) if one is not None])
+            layers = target.layers.layers_of(
+                maps, [one for one in (*face.key_maps, face.static_map) if one is not None]
+            )
         # Keys that fall back to the same map count as one: their shares add up.
         distinct = sorted(set(layers))
         groups = -(-len(distinct) // _LANES)
         if groups > _MOST_GROUPS:
             raise ValueError(f"pose: at most {_LANES * _MOST_GROUPS} different key maps can act at once")
-        columns = np.searchsorted(distinct, layers)
+        columns = np.searchsorted(distinct, layers).astype(np.int32)
         self._write_shares(pose.map_weights[: face.topology.skin.vertices[1]], keys, columns, groups)
-        table = target.table(self._table_program)
+        table = target.table(self._table_program, self._ring_program)
         target.heights_buffer.use()
         for unit, texture in enumerate((table, self._shares, target.layers)):
             if texture is not None:
@@ -126,10 +129,10 @@ class MapBlender:
         self._relief_program.set(heights=0)
         self._relief_pass.render(moderngl.TRIANGLES, vertices=3)
         target.relief.build_mipmaps()
-        target.relief.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
+        target.relief.filter = QUICK
 
     def _write_shares(self, weights: FloatArray, keys: IntArray, columns: IntArray, groups: int) -> None:
-        """Upload (V, K) weights of the given keys, key i added to share ``columns[i]``, as rows of four-share texels."""
+        """Upload (V, K) weights of the given keys, key i added to share ``columns[i]``, as four-share texels."""
         V, texels = len(weights), max(len(weights) * groups, 1)
         rows = -(-texels // _SHARES_WIDTH)
         flat = np.zeros(rows * _SHARES_WIDTH * _LANES, np.float32)
@@ -179,10 +182,13 @@ class BlendTarget:
         """Remember what the target holds now."""
         self._pose, self._maps = pose, maps
 
-    def table(self, program: Program) -> moderngl.Texture:
+    def table(self, program: Program, ring: Program) -> moderngl.Texture:
         """For each pixel its triangle and place on it: drawn when first asked for."""
         if self._table is None:
-            self._table = self._drawn_table(program)
+            bare, self._table = self._empty_table(), self._empty_table()
+            self._draw_table(program, bare)
+            self._draw_ring(ring, bare, self._table)
+            bare.release()
         return self._table
 
     def release(self) -> None:
@@ -192,23 +198,37 @@ class BlendTarget:
             if thing is not None:
                 thing.release()
 
-    def _drawn_table(self, program: Program) -> moderngl.Texture:
-        topology, window = self.topology, self.topology.window
-        skin = slice(*topology.skin.faces)
-        places = (topology.uvs[topology.uv_faces[skin]] - np.float32([window.u0, window.v1])) / np.float32(
-            [window.u1 - window.u0, window.v0 - window.v1]
-        )
-        triangles = np.ascontiguousarray(np.repeat(topology.faces[skin], 3, axis=0), np.int32)
-        corners = np.tile(np.float32([[1, 0], [0, 1], [0, 0]]), (len(triangles) // 3, 1))
-        buffers = [self._ctx.buffer(np.ascontiguousarray(one)) for one in (places, triangles, corners)]
+    def _empty_table(self) -> moderngl.Texture:
         texture = self._ctx.texture((self.size, self.size), 4, bytes(16 * self.size**2), dtype="u4")
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return texture
+
+    def _draw_ring(self, program: Program, bare: moderngl.Texture, table: moderngl.Texture) -> None:
+        target = self._ctx.framebuffer([table])
+        screen = self._ctx.vertex_array(program.glo, [])
+        target.use()
+        bare.use(0)
+        program.set(table=0)
+        screen.render(moderngl.TRIANGLES, vertices=3)
+        screen.release()
+        target.release()
+
+    def _draw_table(self, program: Program, texture: moderngl.Texture) -> None:
+        topology, window = self.topology, self.topology.window
+        skin = slice(*topology.skin.faces)
+        origin = np.array([window.u0, window.v1], np.float32)
+        extent = np.array([window.u1 - window.u0, window.v0 - window.v1], np.float32)
+        places = (topology.uvs[topology.uv_faces[skin]] - origin) / extent
+        triangles = np.ascontiguousarray(np.repeat(topology.faces[skin], 3, axis=0), np.int32)
+        corners = np.tile(np.array([[1, 0], [0, 1], [0, 0]], np.float32), (len(triangles) // 3, 1))
+        buffers = [self._ctx.buffer(np.ascontiguousarray(one)) for one in (places, triangles, corners)]
         names = ("in_place", "in_vertices", "in_barycentric")
         content = list(zip(buffers, ("2f", "3i", "2f"), names, strict=True))
         target = self._ctx.framebuffer([texture])
         array = self._ctx.vertex_array(program.glo, content)
         target.use()
         array.render(moderngl.TRIANGLES)
-        for thing in (array, target, *buffers):
-            thing.release()
-        return texture
+        array.release()
+        target.release()
+        for buffer in buffers:
+            buffer.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import moderngl
 
@@ -21,13 +22,11 @@ def standalone_context() -> moderngl.Context:
     Raises:
         GpuError: there is no OpenGL 3.3 here.
     """
-    settings = {"backend": "egl"} if sys.platform.startswith("linux") else {}
+    settings: dict[str, Any] = {"backend": "egl"} if sys.platform.startswith("linux") else {}
     try:
-        return moderngl.create_context(require=REQUIRED_VERSION, standalone=True, **settings)
-    except Exception as error:  # noqa: BLE001 - glcontext raises plain Exception for all that can go wrong
-        raise GpuError(
-            "OpenGL 3.3 is needed to draw the face, and this computer does not offer it.", _HINT
-        ) from error
+        return moderngl.create_context(require=REQUIRED_VERSION, standalone=True, share=False, **settings)
+    except Exception as error:  # glcontext raises plain Exception for all that can go wrong
+        raise GpuError("OpenGL 3.3 is needed to draw the face, and this computer does not offer it.", _HINT) from error
 
 
 def current_context() -> moderngl.Context:
@@ -40,7 +39,7 @@ def current_context() -> moderngl.Context:
         # Looked up afresh every time: moderngl caches the first context it sees, but docking makes Qt replace its own.
         moderngl.init_context()
         ctx = moderngl.get_context()
-    except Exception as error:  # noqa: BLE001 - moderngl raises RuntimeError, OSError or Exception by platform
+    except Exception as error:  # moderngl raises RuntimeError, OSError or Exception by platform
         raise GpuError("No OpenGL context could be used in the window.", _HINT) from error
     if ctx.version_code < REQUIRED_VERSION:
         raise GpuError("OpenGL 3.3 is needed to draw the face, and this computer offers an older version.", _HINT)

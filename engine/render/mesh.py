@@ -59,7 +59,7 @@ def mesh_tables(topology: Topology) -> MeshTables:
         edges=edges,
         fine_edges=halves,
         normals=VertexNormals(topology.faces, topology.vertex_count),
-        plain=C == topology.vertex_count and bool((vertex_of_corner == np.arange(C)).all()),
+        plain=topology.vertex_count == C and bool((vertex_of_corner == np.arange(C)).all()),
     )
 
 
@@ -93,6 +93,8 @@ class FaceMesh:
         self._arrays: dict[tuple[Program, str, bool], moderngl.VertexArray] = {}
         self._pose: Pose | None = None
         self._pose_is_fine = False
+        self.edge_mm = 1.0
+        """Mean length of the base mesh's edges on the neutral face."""
 
     def set_face(self, face: FaceAsset) -> None:
         """Rewrite what depends on the person but not on the pose."""
@@ -100,6 +102,8 @@ class FaceMesh:
         shade = openness(self.topology, face.rig.neutral)[tables.vertex_of_corner]
         fixed = tables.fine.refine_vertices(np.column_stack([tables.corner_uvs, shade]))
         self._fixed.write(np.ascontiguousarray(fixed))
+        ends = face.rig.neutral[tables.vertex_of_corner[tables.edges]]
+        self.edge_mm = float(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).mean()) if len(ends) else 1.0
         self._pose = None
 
     def set_pose(self, pose: Pose, *, fine: bool) -> None:
@@ -127,8 +131,10 @@ class FaceMesh:
 
     def release(self) -> None:
         """Free all GL objects; safe to call twice."""
-        for thing in (*self._arrays.values(), *self._indices.values(), self._moving, self._fixed):
-            thing.release()
+        for array in self._arrays.values():
+            array.release()
+        for buffer in (*self._indices.values(), self._moving, self._fixed):
+            buffer.release()
         self._arrays.clear()
 
     def _array(self, program: Program, kind: str, fine: bool) -> moderngl.VertexArray:
@@ -142,7 +148,7 @@ class FaceMesh:
 
 
 def _layout(program: Program, fields: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    """moderngl's buffer format and names, with padding for attributes that the driver optimised away."""
+    """The buffer format and names, with padding for attributes that the driver optimised away."""
     used = [(name, size, program.has_attribute(name)) for name, size in fields]
     formats = [f"{size}f" if there else f"{size * _FLOAT_BYTES}x" for _, size, there in used]
     return (" ".join(formats), *(name for name, _, there in used if there))

@@ -62,7 +62,7 @@ class Program:
             if name not in self._declared:
                 raise ValueError(f"{self._name}: no uniform {name!r}, only {', '.join(sorted(self._declared))}")
             member = self.glo.get(name, None)
-            if member is None:
+            if not isinstance(member, moderngl.Uniform):
                 continue  # declared, but this driver optimised it away
             if isinstance(value, np.ndarray):
                 columns_first = value.T if value.dtype == np.float32 else value  # OpenGL stores matrices by columns

@@ -13,7 +13,7 @@ from engine.render.blend import MapBlender
 from engine.render.mesh import FaceMesh
 from engine.render.program import Program
 from engine.render.state import RenderState
-from engine.render.texture import fitting_photo, photo_texture, skin_texture
+from engine.render.texture import QUICK, SMOOTH, fitting_photo, picture_texture
 from engine.types import FaceAsset, Part, Pose, ViewOptions, WeakPerspective
 
 LOOKS = ("texture", "clay", "map")
@@ -23,7 +23,9 @@ MAP_RANGE_MM = 0.5
 _PART_KINDS = {"skin": 0, "eye": 1}  # as the shaders number them; all others are insides
 _INSIDE = 2
 _DETAIL_UNIT, _PICTURE_UNIT = 0, 1
-_LINE_COLOR = {"texture": (0.05, 0.07, 0.10, 0.45), "clay": (0.05, 0.07, 0.10, 0.40), "map": (0.05, 0.07, 0.10, 0.35)}
+_LINE_COLOR = (0.05, 0.07, 0.10)
+_LINE_ALPHA = 0.55
+_LINE_FULL_SPACING_PX = 12.0  # lines closer than this fade, so that the surface stays readable from afar
 _LINE_DEPTH_BIAS = 3e-4  # about half a millimetre in the orbit camera
 _IDENTITY = np.eye(4, dtype=np.float32)
 
@@ -35,6 +37,7 @@ class _Eye:
     clip_from_model: FloatArray
     view_from_model: FloatArray
     perspective: float
+    px_per_mm: float
 
 
 class FaceRenderer:
@@ -80,10 +83,12 @@ class FaceRenderer:
         target.viewport = (0, 0, width, height)
         target.color_mask, target.depth_mask = (True, True, True, True), True
         target.clear(depth=1.0)
-        self._draw_background(state, size_px)
-        if state.face is not None and mesh is not None and detail is not None:
+        if state.face is None or mesh is None or detail is None:
+            self._draw_background(state, size_px)
+        else:
             eye = _eye(state, size_px)
             self._draw_face(state, mesh, detail, eye)
+            self._draw_background(state, size_px)
             if state.view.wireframe:
                 self._draw_wireframe(state, mesh, detail, eye, target)
         self.ctx.enable_only(moderngl.NOTHING)
@@ -123,7 +128,9 @@ class FaceRenderer:
         return self._mesh
 
     def _draw_background(self, state: RenderState, size_px: tuple[int, int]) -> None:
-        self.ctx.enable_only(moderngl.NOTHING)
+        """Where the face left the depth buffer empty: shading hidden pixels would cost a tenth of a frame."""
+        self.ctx.enable_only(moderngl.DEPTH_TEST)
+        self.ctx.depth_func = "<="
         self._background.set(middle=state.view.background)
         self._background_pass.render(moderngl.TRIANGLES, vertices=3)
         if state.photo_background and state.face is not None:
@@ -141,6 +148,7 @@ class FaceRenderer:
         program.set(**_detail_uniforms(state.face), **_camera_uniforms(eye), light_direction=_light_direction(view))
         if view.look == "texture":
             self._skin = self._kept(self._skin, state.face.texture.image, photo=False)
+            self._skin[1].filter = QUICK if state.interactive else SMOOTH
             self._skin[1].use(_PICTURE_UNIT)
             program.set(skin_texture=_PICTURE_UNIT, unlit=view.unlit)
         elif view.look == "map":
@@ -162,7 +170,7 @@ class FaceRenderer:
             clip_from_model=eye.clip_from_model,
             detail_strength=state.view.detail_strength,
             depth_bias=_LINE_DEPTH_BIAS,
-            line_color=_LINE_COLOR[state.view.look],
+            line_color=(*_LINE_COLOR, _LINE_ALPHA * min(1.0, mesh.edge_mm * eye.px_per_mm / _LINE_FULL_SPACING_PX)),
         )
         self.ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
         self.ctx.blend_equation = moderngl.FUNC_ADD
@@ -179,8 +187,7 @@ class FaceRenderer:
             return kept
         if kept is not None:
             kept[1].release()
-        texture = photo_texture(self.ctx, fitting_photo(image)) if photo else skin_texture(self.ctx, image)
-        return image, texture
+        return image, picture_texture(self.ctx, fitting_photo(image) if photo else image)
 
 
 def _part_kind(part: Part) -> int:
@@ -222,16 +229,20 @@ def _eye(state: RenderState, size_px: tuple[int, int]) -> _Eye:
     if isinstance(camera, OrbitCamera):
         if state.photo_background:
             raise ValueError("camera: expected the photo's WeakPerspective for a photo background, got OrbitCamera")
-        return _Eye(camera.clip_from_model(*size_px), camera.view_from_model(), 1.0)
+        clip = camera.clip_from_model(*size_px)
+        px_per_mm = 0.5 * size_px[1] * float(np.linalg.norm(clip[1, :3]) / clip[3, 3])
+        return _Eye(clip, camera.view_from_model(), 1.0, px_per_mm)
     return _photo_eye(camera, state, size_px)
 
 
 def _photo_eye(camera: WeakPerspective, state: RenderState, size_px: tuple[int, int]) -> _Eye:
     if state.face is None:
-        return _Eye(_IDENTITY, _IDENTITY, 0.0)
+        return _Eye(_IDENTITY, _IDENTITY, 0.0, 1.0)
     image = state.face.photo.image
     clip = clip_from_model_photo(camera, image.shape[1], image.shape[0])
-    clip[:2] *= np.float32(_photo_extent(image, size_px))[:, None]
+    extent = _photo_extent(image, size_px)
+    clip[0] *= extent[0]
+    clip[1] *= extent[1]
     view = np.eye(4, dtype=np.float32)
     view[:3, :3] = rotation_matrix(camera.rotation)
-    return _Eye(clip, view, 0.0)
+    return _Eye(clip, view, 0.0, camera.scale_px_per_mm * extent[1] * size_px[1] / image.shape[0])

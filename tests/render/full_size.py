@@ -78,7 +78,7 @@ def _texture() -> SkinTexture:
     """Skin colour with lips, brows and cheeks in paint."""
     down, across = np.mgrid[:_TEXTURE_SIZE, :_TEXTURE_SIZE] / (_TEXTURE_SIZE - 1)
     x, y = (across - 0.5) / 0.46, (0.5 - down) / 0.46
-    colour = np.zeros((_TEXTURE_SIZE, _TEXTURE_SIZE, 3)) + (214, 168, 145)
+    colour = np.full((_TEXTURE_SIZE, _TEXTURE_SIZE, 3), (214.0, 168.0, 145.0))
     paints = [(_bump(x, y, (0, -0.47), (0.24, 0.09)), (170, 90, 90))]
     for side in (-0.36, 0.36):
         paints += [
