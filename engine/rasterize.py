@@ -94,6 +94,8 @@ def _spans_to_pixels(
 ) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
     """Face, flat pixel and the two barycentric weights of every covered pixel, in the order of the faces."""
     x, y = points_px[:, 0].astype(np.float64)[faces], points_px[:, 1].astype(np.float64)[faces]  # (F, 3) each
+    broken = ~(np.isfinite(x) & np.isfinite(y)).all(1)
+    x[broken], y[broken] = 0.0, 0.0  # a point covers no pixel
     face, row = _rows(y, H)
     x_first, x_last = _row_bounds(x, y, face, row + np.float64(0.5))
     first = np.clip(np.ceil(x_first - 0.5), 0, W).astype(np.int32)
@@ -130,11 +132,8 @@ def _line(start: DoubleArray, step: DoubleArray, spans: IntArray, shift: FloatAr
 
 def _rows(y: DoubleArray, H: int) -> tuple[IntArray, IntArray]:
     """Every (face, picture row) pair where the row's centre line crosses the face."""
-    finite = np.isfinite(y).all(1)
-    low = np.where(finite, y.min(1), 0.0)
-    high = np.where(finite, y.max(1), 0.0)
-    first = np.clip(np.ceil(low - 0.5), 0, H).astype(np.int32)
-    count = np.clip(np.ceil(high - 0.5), 0, H).astype(np.int32) - first
+    first = np.clip(np.ceil(y.min(1) - 0.5), 0, H).astype(np.int32)
+    count = np.clip(np.ceil(y.max(1) - 0.5), 0, H).astype(np.int32) - first
     face = np.repeat(np.arange(len(y), dtype=np.int32), count)
     row = np.arange(len(face), dtype=np.int32) - (np.cumsum(count, dtype=np.int32) - count - first)[face]
     return face, row
@@ -149,8 +148,7 @@ def _row_bounds(x: DoubleArray, y: DoubleArray, face: IntArray, centre: DoubleAr
     start, end = np.where(lower, 1, 0), np.where(lower, 2, 1)
     index = np.arange(len(face))
     short_side = _edge_x(xs[index, start], ys[index, start], xs[index, end], ys[index, end], centre)
-    ends = np.minimum(long_side, short_side), np.maximum(long_side, short_side)
-    return np.nan_to_num(ends[0], nan=0.0), np.nan_to_num(ends[1], nan=0.0)
+    return np.minimum(long_side, short_side), np.maximum(long_side, short_side)
 
 
 def _edge_x(x0: DoubleArray, y0: DoubleArray, x1: DoubleArray, y1: DoubleArray, y: DoubleArray) -> DoubleArray:

@@ -25,11 +25,14 @@ _EDGE_STEP_MM = 3.0
 _EDGE_MARGIN_MM = 2.5  # skin so close behind an occluding edge may show the occluder where the fit is a little off
 _OCCLUSION_RAMP_MM = (1.5, 3.0)
 _SILHOUETTE_MARGIN_MM = 2.5  # the same towards the background, for skin that turns away
+_MIXED_PX = 3.0  # twice the photo pixels at the outline that mix face and background
 _DOUBT_RAMP_MM = (4.0, 14.0)  # from the outline inwards
 _STRANGE_RAMP = (2.5, 4.5)  # standard deviations from the skin's colour
 _LIGHTNESS_WEIGHT = 0.35
 _COLOUR_NOISE = 2.0  # CIELAB units as OpenCV scales them (0..255)
 _FEWEST_SURE_TEXELS = 500
+_SOFTNESS = 1 / 250  # sigma of the ramp at a step, as a share of the UV square
+_HIDDEN = 0.05
 _ISLAND = 1 / 100  # radius of the largest island that is dropped, as a share of the UV square
 
 
@@ -106,7 +109,9 @@ def without_strangers(sight: Sight, colours: ByteArray, covered: BoolArray) -> S
 
 def _softened(visibility: FloatArray) -> FloatArray:
     """Without hard steps, which would show as seams; nothing hidden becomes visible."""
-    return np.minimum(visibility, blurred(visibility, len(visibility) / 512))
+    # A step's blur is one half at the step: the ramp up from there lies wholly on the visible side.
+    ramp = 2.0 * blurred((visibility > _HIDDEN).astype(np.float32), _SOFTNESS * len(visibility)) - 1.0
+    return np.asarray(visibility * np.maximum(ramp, 0.0), np.float32)
 
 
 def _unoccluded(
@@ -147,6 +152,6 @@ def _unoccluded(
         behind = smoothstep(look_up(ring, look, blend=False) - texel_depth, *_OCCLUSION_RAMP_MM)
         visible *= 1.0 - (0.5 if share == 1.0 else 1.0) * behind
     ground_mm = look_up(ground, look)
-    margin_mm = _SILHOUETTE_MARGIN_MM * np.clip(1.2 - cosine, 0.05, 1.0)
-    visible *= np.clip(ground_mm / margin_mm, 0.0, 1.0)
+    margin_mm = np.maximum(_SILHOUETTE_MARGIN_MM * np.clip(1.2 - cosine, 0.0, 1.0), _MIXED_PX * zoom / px_per_mm)
+    visible *= np.clip(2.0 * ground_mm / margin_mm - 1.0, 0.0, 1.0)
     return np.asarray(visible, np.float32), ground_mm

@@ -162,7 +162,9 @@ def _low_frequencies(
     colours = source.sample(coordinates).astype(np.float32)
     here, seen = _averaged(colours, inside, n)
     mirror_px = cv2.resize(chart.mirror_px, (n, n), interpolation=cv2.INTER_NEAREST) * np.float32(n / R)
-    there, seen_there = look_up(here, mirror_px), look_up(seen, mirror_px)
+    seen_there = look_up(seen, mirror_px)
+    weighted = look_up(here * seen[..., None], mirror_px)  # colours of unseen cells mean nothing
+    there = np.asarray(weighted / np.maximum(seen_there, 1e-4)[..., None], np.float32)
     both = (np.minimum(seen, seen_there) > _COMPARABLE).astype(np.float32)
     radius = n / 64  # a ratio of blurred colours: a mole has no partner
     mask = both[..., None]
@@ -172,7 +174,7 @@ def _low_frequencies(
     mixed = seen[..., None] * here + share * gain * there
     weight = seen + share[..., 0]
     colour = (mixed / np.maximum(weight, 1e-3)[..., None]).astype(np.float32)
-    known = np.where(weight > 0.2, np.minimum(weight, 1.0), 0.0).astype(np.float32)
+    known = np.clip(4.0 * weight - 0.2, 0.0, 1.0).astype(np.float32)  # a cell seen in part has its colour, too
     return gain, np.clip(push_pull(colour, known, np.full(3, _MID_GREY, np.float32)), 0.0, 255.0)
 
 
