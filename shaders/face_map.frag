@@ -4,7 +4,6 @@
 #include "lighting.glsl"
 #include "color.glsl"
 
-uniform int part_kind;
 uniform float map_range_mm;  // full colour at plus and minus this
 
 out vec4 color;
@@ -15,15 +14,16 @@ const vec3 NO_MAP = vec3(0.45);
 const float SHADING = 0.35;
 
 void main() {
-    vec3 form = normalize(surface_normal);
+    vec3 viewer = to_viewer();
+    vec3 form = form_normal();
     Relief bent = relief(form);
-    if (!gl_FrontFacing) {
+    if (seen_from_behind(viewer)) {
         color = vec4(vec3(0.16) * (0.6 + 0.8 * abs(form.z)), 1.0);
         return;
     }
     float part = clamp(bent.height_mm / map_range_mm, -1.0, 1.0);
     vec3 tint = mix(NONE, part < 0.0 ? INWARDS : OUTWARDS, abs(part));
-    tint = linear_from_srgb(part_kind == 0 ? tint : NO_MAP);
+    tint = linear_from_srgb(part_kind == SKIN ? tint : NO_MAP);
     vec3 light = light_on(bent.normal, vec3(0.3)) / light_on(vec3(0.0, 0.0, 1.0), vec3(0.3));
     color = vec4(srgb_from_linear(tint * mix(vec3(1.0), light, SHADING) * surface_openness), 1.0);
 }

@@ -173,7 +173,7 @@ class FaceRenderer:
             line_color=(*_LINE_COLOR, _LINE_ALPHA * min(1.0, mesh.edge_mm * eye.px_per_mm / _LINE_FULL_SPACING_PX)),
         )
         self.ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
-        self.ctx.blend_equation = moderngl.FUNC_ADD
+        self.ctx.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
         self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         target.depth_mask = False
         mesh.draw_edges(self._wireframe, fine=not state.interactive)

@@ -6,10 +6,25 @@ in float surface_openness; // 1 in the open, towards 0 deep inside mouth and soc
 
 #include "detail.glsl"
 
+const int SKIN = 0, EYE = 1, INSIDE = 2;
+
+uniform int part_kind;
+uniform mat4 view_from_model;
 uniform float perspective; // 1 = perspective camera at the origin of view space, 0 = parallel along -Z
 
 vec3 to_viewer() {
     return perspective == 0.0 ? vec3(0.0, 0.0, 1.0) : normalize(-surface_position);
+}
+
+// The open mask from behind: the skin's back side, and all of the eyes and the mouth while the camera is behind the face.
+bool seen_from_behind(vec3 viewer) {
+    return part_kind == SKIN ? !gl_FrontFacing : dot(viewer, mat3(view_from_model)[2]) < 0.0;
+}
+
+// The smooth normal; linings of mouth and sockets are seen from both sides.
+vec3 form_normal() {
+    vec3 normal = normalize(surface_normal);
+    return part_kind == INSIDE && !gl_FrontFacing ? -normal : normal;
 }
 
 struct Relief {
