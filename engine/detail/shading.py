@@ -51,7 +51,7 @@ _BROW_ANYWAY = 0.5  # share of the relief that goes there in any case
 _LIP_REDNESS = (6.0, 13.0)  # CIELAB a above the surroundings
 _GROWN_MM = 2.0  # both masks reach this far beyond what they found: relief of their edges is a halo
 _MASK_REDUCTION = 4
-_ROUGH = 2.5  # local contrast over the face's own that is still skin; beyond, it is turned down to this
+_ROUGH = 2.5  # local contrast over the ordinary one that is still skin; beyond, it is turned down to this
 _ROUGH_SIGMA_MM = 4.0
 
 _BYTE = np.arange(256, dtype=np.float32) / 255.0
@@ -101,7 +101,7 @@ class ShadingReading:
                 cored *= smoothstep(np.float32(spread / max(spreads[1], 1e-6)), *_RESOLVED)
             else:
                 cored *= self._evenness(value, band) * self._coherence(value, band)
-            squashed = np.tanh(cored * self._calm(value, spread) / contrast)
+            squashed = np.tanh(cored * self._calm(value, contrast / _STRONG) / contrast)
             relief += np.where(squashed < 0, band.valley_mm, band.ridge_mm) * squashed
         return relief
 
@@ -112,10 +112,10 @@ class ShadingReading:
         even, odd = value**2, (_ODD_WEIGHT * slope) ** 2
         return np.asarray((even + 1e-6) / (even + odd + 1e-6), np.float32)
 
-    def _calm(self, value: FloatArray, spread: float) -> FloatArray:
+    def _calm(self, value: FloatArray, ordinary: float) -> FloatArray:
         """Factor that keeps regions of more contrast than skin has (stubble, hair) from standing out: (n, n)."""
         weight = self.seen.astype(np.float32) + np.float32(1e-3)
-        ratio = np.sqrt(wide_mean(value**2, weight, self.texel_mm, _ROUGH_SIGMA_MM)) / max(spread, 1e-6)
+        ratio = np.sqrt(wide_mean(value**2, weight, self.texel_mm, _ROUGH_SIGMA_MM)) / ordinary
         return np.asarray(_ROUGH / np.maximum(ratio, _ROUGH), np.float32)
 
     def _coherence(self, value: FloatArray, band: _Band) -> FloatArray:

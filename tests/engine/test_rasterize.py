@@ -85,7 +85,7 @@ def test_wrong_arrays_are_named() -> None:
 
 
 def test_uv_rasters_agree_with_the_window_and_are_kept() -> None:
-    topology, vertices = dome(31, 128)
+    topology, _ = dome(31, 128)
     whole, window = uv_square_raster(topology, 512), uv_raster(topology)
     assert uv_raster(topology, 128) is window
     texel = window.interpolate(topology.uvs, topology.uv_faces)

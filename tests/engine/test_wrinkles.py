@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from engine.detail.photometric import PhotometricPredictor
+from engine.detail.predictor import STATIC, DetailRequest
+from engine.detail.strain import SurfaceGrid
+from engine.detail.wrinkles import WrinkleField, WrinkleResponse
+from engine.expressions import KEY_NAMES
+from engine.rasterize import uv_raster
+from tests.engine.dome import plane
+
+N, M = 512, 128
+WHOLE = np.ones((N, N), bool)
+INNER = slice(60, N - 60)
+
+
+def _shortened(position: np.ndarray, angle: float, amount: float) -> np.ndarray:
+    """The deformation that shortens a surface by ``amount`` along a direction in its plane."""
+    along = np.array([np.cos(angle), np.sin(angle), 0.0])
+    return (-amount * (position @ along)[..., None] * along).astype(np.float32)
+
+
+def _response(angle: float = np.pi / 2, amount: float = 0.12, width_mm: float = 200.0, m: int = M) -> WrinkleResponse:
+    position = plane(m, width_mm)
+    return WrinkleField(position, WHOLE).respond(_shortened(position, angle, amount))
+
+
+def _wavevector(relief: np.ndarray, width_mm: float = 200.0) -> tuple[float, float]:
+    """Mean direction (rad in [0, pi), y up) and wavelength (mm) of a pattern, from its spectrum."""
+    patch = relief[INNER, INNER]
+    n = len(patch)
+    window = np.hanning(n)[:, None] * np.hanning(n)[None]
+    power = np.abs(np.fft.fft2((patch - patch.mean()) * window)) ** 2
+    fx, fy = np.meshgrid(np.fft.fftfreq(n, width_mm / N), -np.fft.fftfreq(n, width_mm / N))
+    radius = np.hypot(fx, fy)
+    power[radius > 0.35] = 0.0  # the harmonics of the sharp valleys
+    angle = 0.5 * np.angle((power * np.exp(2j * np.arctan2(fy, fx))).sum()) % np.pi
+    return float(angle), float(power.sum() / (power * radius).sum())
+
+
+def _angle_between(a: float, b: float) -> float:
+    return abs((a - b + np.pi / 2) % np.pi - np.pi / 2)
+
+
+# -- strain --------------------------------------------------------------------------------------------------------
+
+
+def test_strain_of_a_known_shortening() -> None:
+    position = plane(M)
+    strain = SurfaceGrid(position, WHOLE).strain(_shortened(position, 0.4, 0.1))
+    middle = (slice(10, -10), slice(10, -10))
+    np.testing.assert_allclose(strain.compression[middle], (1 - 0.9**2) / 2, rtol=2e-3)
+    np.testing.assert_allclose(strain.stretch[middle], 0.0, atol=2e-4)
+    direction = np.arctan2(strain.direction[..., 1], strain.direction[..., 0])[middle]
+    assert max(_angle_between(float(d), 0.4) for d in direction[::20, ::20].ravel()) < 0.01
+
+
+def test_strain_does_not_depend_on_how_the_chart_is_drawn() -> None:
+    """A curved surface, sheared and stretched in UV: the strain is the one that its length along x says."""
+    v, u = np.meshgrid(np.linspace(1, 0, M), np.linspace(0, 1, M), indexing="ij")
+    x, y = 90 * u + 35 * v, 160 * v
+    position = np.stack([x, y, 30 * np.sin(y / 40)], -1).astype(np.float32)
+    deformation = np.zeros_like(position)
+    deformation[..., 0] = -0.15 * position[..., 0]
+    strain = SurfaceGrid(position, WHOLE).strain(deformation)
+    middle = (slice(12, -12), slice(12, -12))
+    np.testing.assert_allclose(strain.compression[middle], (1 - 0.85**2) / 2, rtol=0.01)
+    np.testing.assert_allclose(strain.stretch[middle], 0.0, atol=3e-3)
+
+
+def test_moving_rigidly_is_no_strain() -> None:
+    position = plane(M)
+    position[..., 2] = 20 * np.cos(position[..., 0] / 50)
+    a = np.radians(12)
+    turn = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]], np.float32)
+    strain = SurfaceGrid(position, WHOLE).strain(position @ turn.T - position + np.float32(4.0))
+    assert strain.compression[4:-4, 4:-4].max() < 1e-3
+    assert strain.stretch[4:-4, 4:-4].max() < 1e-3
+
+
+# -- folds ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.5, np.pi / 2, 2.2])
+def test_folds_run_across_the_compression(angle: float) -> None:
+    found, _ = _wavevector(_response(angle).relief_mm)
+    assert _angle_between(found, angle) < np.radians(8)
+
+
+@pytest.mark.parametrize("width_mm", [120.0, 200.0, 280.0])
+def test_the_distance_between_folds_is_in_millimetres(width_mm: float) -> None:
+    _, wavelength = _wavevector(_response(width_mm=width_mm).relief_mm, width_mm)
+    assert 5.0 < wavelength < 7.5  # thick skin, far from eyes and mouth
+
+
+def test_folds_are_closer_beside_the_eyes() -> None:
+    skin = WHOLE.copy()
+    skin[230:282, 200:312] = False  # one opening
+    field = WrinkleField(plane(M), skin)
+    m = len(field._wavelength_mm)
+    assert field._wavelength_mm[m // 2, round(0.63 * m)] < 4.0  # 4 mm from the corner
+    assert field._wavelength_mm[5, 5] > 6.0
+
+
+def test_folds_deepen_with_compression_from_an_onset_to_a_limit() -> None:
+    depths = [-_response(amount=amount).relief_mm[INNER, INNER].min() for amount in (0.01, 0.05, 0.1, 0.2, 0.4)]
+    assert depths[0] == 0.0
+    assert (np.diff(depths) > 0).all()
+    assert 0.1 < depths[2] < 0.4
+    assert depths[-1] < 0.5
+    assert depths[-1] - depths[-2] < depths[2] - depths[1]
+
+
+def test_valleys_are_sharper_than_ridges() -> None:
+    relief = _response().relief_mm[INNER, INNER]
+    assert -relief.min() > 1.4 * relief.max()
+    assert abs(relief.mean()) < 0.1 * relief.std()
+    below = (relief < 0).mean()
+    assert 0.3 < below < 0.48  # valleys are narrow
+
+
+def test_stretch_smooths_the_lines_that_are_there() -> None:
+    response = _response(amount=-0.5)
+    assert not response.relief_mm[INNER, INNER].any() or np.abs(response.relief_mm[INNER, INNER]).max() < 1e-3
+    gain = response.static_gain[INNER, INNER]
+    assert 0.6 - 1e-6 <= gain.min() < 0.7
+    assert _response(amount=-0.02).static_gain[INNER, INNER].min() > 0.99
+
+
+def test_skin_that_shrinks_alike_all_around_gets_no_folds() -> None:
+    position = plane(M)
+    response = WrinkleField(position, WHOLE).respond((-0.1 * position).astype(np.float32))
+    assert np.abs(response.relief_mm).max() < 0.02
+
+
+def test_skin_that_does_not_move_stays_exactly_as_it_is() -> None:
+    position = plane(M)
+    deformation = _shortened(position, np.pi / 2, 0.12)
+    near = np.exp(-0.5 * ((position[..., 1] - 60) / 8) ** 2)[..., None]
+    response = WrinkleField(position, WHOLE).respond((deformation * near).astype(np.float32))
+    still = np.s_[N // 2 :, :]  # the lower half is 60 mm away
+    assert np.abs(response.relief_mm).max() > 0.1
+    assert np.abs(response.relief_mm[still]).max() == 0.0
+    assert (response.static_gain[still] == 1.0).all()
+
+
+def test_a_coarse_deformation_gives_the_same_folds_as_a_fine_one() -> None:
+    coarse, fine = _response(0.7, m=64).relief_mm, _response(0.7, m=256).relief_mm
+    assert np.corrcoef(coarse[INNER, INNER].ravel(), fine[INNER, INNER].ravel())[0, 1] > 0.97
+
+
+def test_another_seed_is_another_skin() -> None:
+    position = plane(M)
+    deformation = _shortened(position, np.pi / 2, 0.12)
+    first, second = (WrinkleField(position, WHOLE, seed).respond(deformation).relief_mm for seed in (0, 1))
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.3
+    np.testing.assert_array_equal(first, WrinkleField(position, WHOLE, 0).respond(deformation).relief_mm)
+
+
+# -- the open pack's key expressions -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def open_face() -> DetailRequest:
+    """The open pack's mean face with grain and lines on its skin, and the deformation of all key expressions."""
+    from engine.packs.open_pack import load_open_pack
+
+    pack = load_open_pack()
+    neutral, deltas = pack.shapes(pack.identity_mean)
+    topology = pack.topology
+    n, m = topology.window.map_size, 256
+    raster = uv_raster(topology, m)
+    moves = (pack.key_weights @ deltas.reshape(51, -1)).reshape(len(pack.key_weights), -1, 3).astype(np.float32)
+    rng = np.random.default_rng(11)
+    rows = np.arange(n)[:, None]
+    lines = 1.0 - 0.06 * np.exp(-0.5 * ((rows % 60 - 30) / 4.0) ** 2)  # every 13 mm, all over
+    shade = lines * (1.0 + 0.03 * rng.standard_normal((n, n)))
+    return DetailRequest(
+        texture=np.clip(shade[..., None] * (200, 150, 125), 0, 255).astype(np.uint8),
+        visibility=np.ones((n, n), np.float32),
+        skin=uv_raster(topology).covered.copy(),
+        deformation_mm=np.stack([raster.interpolate(move, topology.faces) for move in moves]),
+        position_mm=raster.interpolate(neutral, topology.faces),
+        keys=(STATIC, *range(len(pack.key_weights))),
+    )
+
+
+def _regions(request: DetailRequest) -> dict[str, np.ndarray]:
+    import cv2
+
+    n = len(request.skin)
+    height = cv2.resize(request.position_mm[..., 1], (n, n), interpolation=cv2.INTER_LINEAR)
+    side = np.abs(cv2.resize(request.position_mm[..., 0], (n, n), interpolation=cv2.INTER_LINEAR))
+    top, bottom = np.quantile(height[request.skin], [0.995, 0.005])
+    low_forehead, high_chin = top - 0.16 * (top - bottom), bottom + 0.12 * (top - bottom)
+    return {
+        "forehead": request.skin & (height > low_forehead) & (side < 40),
+        "chin": request.skin & (height < high_chin) & (side < 25),
+    }
+
+
+def _maps(request: DetailRequest, *names: str) -> list[np.ndarray]:
+    keys = (STATIC, *(KEY_NAMES.index(name) for name in names))
+    asked = dataclasses.replace(request, keys=keys)
+    return [result.map_mm for result in PhotometricPredictor().predict(asked)]
+
+
+def _rms(relief: np.ndarray, region: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(relief[region] ** 2)))
+
+
+def test_raised_brows_crease_the_forehead_and_leave_the_chin(open_face: DetailRequest) -> None:
+    static, raised = _maps(open_face, "brow_raiser")
+    regions = _regions(open_face)
+    assert _rms(static, regions["forehead"]) > 0.01  # the photos of middle-aged men give 0.006 to 0.017
+    assert _rms(static, regions["chin"]) > 0.01
+    assert _rms(raised, regions["forehead"]) > 2.0 * _rms(static, regions["forehead"])
+    assert _rms(raised - static, regions["chin"]) < 0.05 * _rms(static, regions["chin"])
+    angle, _ = _wavevector(np.where(regions["forehead"], raised - static, 0.0)[:N, 256 : 256 + N])
+    assert _angle_between(angle, np.pi / 2) < np.radians(25)  # forehead lines lie across
+
+
+def test_key_expressions_crease_different_regions(open_face: DetailRequest) -> None:
+    names = ("brow_raiser", "brow_lower", "smile", "lip_puckerer")
+    static, *maps = _maps(open_face, *names)
+    changes = [(np.abs(relief - static)).ravel() for relief in maps]
+    for first, change in enumerate(changes):
+        assert change.max() > 0.1
+        for other in changes[first + 1 :]:
+            assert np.corrcoef(change, other)[0, 1] < 0.6
+
+
+def test_every_key_changes_only_what_it_moves(open_face: DetailRequest) -> None:
+    import cv2
+
+    n = len(open_face.skin)
+    names = ("mouth_stretch", "jaw_left", "eye_closed", "brow_lower")
+    static, *maps = _maps(open_face, *names)
+    for name, relief in zip(names, maps, strict=True):
+        move = np.linalg.norm(open_face.deformation_mm[KEY_NAMES.index(name)], axis=-1)
+        still = cv2.dilate(cv2.resize(move, (n, n)), np.ones((9, 9), np.uint8)) < 0.1
+        assert still[open_face.skin].any()
+        assert np.abs(relief - static)[still].max() <= 1e-4
+        assert np.abs(relief).max() < 0.9
+
+
+def test_key_maps_are_quick(open_face: DetailRequest) -> None:
+    results = PhotometricPredictor().predict(dataclasses.replace(open_face, keys=(STATIC, 1, 18, 1, 18)))
+    for _ in range(3):
+        next(results)  # static part and the noise that all keys share
+    start = time.perf_counter()
+    next(results)
+    next(results)
+    assert time.perf_counter() - start < 1.5  # 0.08 s each alone on one core; room for a busy machine
