@@ -39,7 +39,7 @@ class ExpressionController(QObject):
     def __init__(self, session: Session, pose: PoseFunction | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._pose_function = pose
+        self.pose_function = pose
         self._partners = partners()
         self.symmetric = True
         self._gesture = 0  # edits of one drag share a number and become one step of undo
@@ -115,11 +115,11 @@ class ExpressionController(QObject):
         if face is None:
             self._session.set_pose(None)
             return
-        if self._pose_function is None:
+        if self.pose_function is None:
             from engine.rig import pose
 
-            self._pose_function = pose
-        self._session.set_pose(self._pose_function(face.rig, self._session.weights))
+            self.pose_function = pose
+        self._session.set_pose(self.pose_function(face.rig, self._session.weights))
 
 
 class _WeightsCommand(QUndoCommand):

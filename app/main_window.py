@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QWidget
 
 from app import actions, incoming, wording
@@ -37,6 +37,7 @@ _TITLE = "Detailed Face"
 _SIZE = (1360, 880)
 _SIDE_WIDTHS = (330, 350)
 _LEFT_HEIGHTS = (440, 360)
+_PAINT_LIMIT_MS = 3000
 _STATE_VERSION = 1  # of the docks: raise it when docks come or go
 _PACK_TITLES = {"open": "Open face model", "facescape": "FaceScape face model"}
 
@@ -161,13 +162,18 @@ class MainWindow(QMainWindow):
         self.work.cancel_requested.connect(self.photos.cancel)
         self.card.chosen.connect(self.commands.press)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Go on without the first paint where nothing can be painted, so that the window says why."""
+        super().showEvent(event)
+        QTimer.singleShot(_PAINT_LIMIT_MS, self, self._on_painted)
+
     @Slot()
     def _on_painted(self) -> None:
         if not self._painted:
             self._painted = True
             self.viewport.painted.disconnect(self._on_painted)
             self.first_painted.emit()
-            QTimer.singleShot(0, self._after_first_paint)
+            QTimer.singleShot(0, self, self._after_first_paint)
 
     @Slot()
     def _after_first_paint(self) -> None:

@@ -12,8 +12,8 @@ from engine.camera import OrbitCamera
 from engine.render.state import RenderState
 from engine.types import FaceAsset
 
-REST_MS = 120
-"""After this long without a change the picture is drawn in full quality (the promise is 200 ms)."""
+REST_MS = 80
+"""After this long without a change the picture is drawn in full quality; with the drawing it must stay below 200 ms."""
 
 CAMERA_VIEWS: dict[str, tuple[float, float]] = {
     "front": (0.0, 0.0),

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -20,7 +20,7 @@ from widgets.viewport import request_core_profile
 FIRST_PAINT_VARIABLE = "DETAILED_FACE_FIRST_PAINT"
 """Environment: 'report' writes the seconds from process start to first paint to stderr, 'quit' also ends there."""
 
-_SWITCH_INTERVAL_S = 0.002
+SWITCH_INTERVAL_S = 0.002
 """How soon the window gets the interpreter back from the engine thread; Python's 5 ms add up in one paint."""
 
 _ICON = Path(__file__).resolve().parent.parent / "resources" / "icons" / "detailed-face.png"
@@ -34,7 +34,7 @@ def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None 
         pack: name of the model pack.
         camera_file: a video that stands in for the webcam.
     """
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     request_core_profile()
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Detailed Face")
@@ -63,7 +63,7 @@ def _report_first_paint(window: MainWindow, wish: str) -> None:
     sys.stderr.write(f"first paint after {_seconds_since_process_start():.3f} s\n")
     sys.stderr.flush()
     if wish == "quit":
-        window.close()
+        QTimer.singleShot(0, window.close)  # not within the paint
 
 
 def _seconds_since_process_start() -> float:

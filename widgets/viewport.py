@@ -94,7 +94,7 @@ class Viewport(QOpenGLWidget):
     @Slot()
     def warm_up(self) -> None:
         """Compile the programs now, so that the first face is there at once; finds out whether OpenGL suffices."""
-        if not self.isValid():
+        if not self.isValid() or not self.defaultFramebufferObject():
             self._fail(_no_opengl("This display offers no OpenGL."))
             return
         self.makeCurrent()
