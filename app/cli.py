@@ -158,15 +158,15 @@ def _has_display() -> bool:
 
 
 def _install_launcher() -> int:
-    from app.launcher import install
+    from app.launcher import install_launcher
     from engine.errors import AppError
 
     try:
-        launcher = install()
+        files = install_launcher()
     except AppError as error:
         _complain(error.sentence())
         return SOME_FAILED
-    sys.stdout.write(f"{launcher}\n")
+    sys.stdout.write("".join(f"{path}\n" for path in files))
     return DONE
 
 

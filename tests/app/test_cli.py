@@ -373,14 +373,12 @@ def test_interrupted_batch_leaves_no_halves(tmp_path, number):
         shutil.copy(SAMPLES / "portrait_obama.jpg", photos / f"{index}.jpg")
     code = "import sys; from app import cli; sys.exit(cli.main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "--input", str(photos), "--output", str(out), "--blendshapes"]
-    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    deadline = time.monotonic() + 120
-    while not any(out.glob("*/.detailed-face-*/*")):  # in the middle of writing the first photo
-        assert time.monotonic() < deadline
-        assert child.poll() is None
-        time.sleep(0.005)
-    child.send_signal(number)
-    _, said = child.communicate(timeout=60)
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
+        deadline = time.monotonic() + 120
+        while not any(out.glob("*/.detailed-face-*/*")) and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)  # until it is in the middle of writing the first photo
+        child.send_signal(number)
+        _, said = child.communicate(timeout=60)
     assert child.returncode == batch.INTERRUPTED, said
     assert "Traceback" not in said
     assert not list(out.rglob(".detailed-face-*"))
