@@ -6,6 +6,7 @@ import moderngl
 import numpy as np
 
 from engine.arrays import FloatArray, IntArray
+from engine.render.context import unbind_framebuffer
 from engine.render.program import Program
 from engine.render.texture import QUICK, MapLayers
 from engine.types import FaceAsset, Pose, Topology
@@ -193,6 +194,7 @@ class BlendTarget:
 
     def release(self) -> None:
         """Free all GL objects; safe to call twice."""
+        unbind_framebuffer(self._ctx)
         self.layers.release()
         for thing in (self.heights_buffer, self.relief_buffer, self.heights, self.relief, self._table):
             if thing is not None:
@@ -210,6 +212,7 @@ class BlendTarget:
         bare.use(0)
         program.set(table=0)
         screen.render(moderngl.TRIANGLES, vertices=3)
+        unbind_framebuffer(self._ctx)
         screen.release()
         target.release()
 
@@ -228,6 +231,7 @@ class BlendTarget:
         array = self._ctx.vertex_array(program.glo, content)
         target.use()
         array.render(moderngl.TRIANGLES)
+        unbind_framebuffer(self._ctx)
         array.release()
         target.release()
         for buffer in buffers:

@@ -29,6 +29,14 @@ def standalone_context() -> moderngl.Context:
         raise GpuError("OpenGL 3.3 is needed to draw the face, and this computer does not offer it.", _HINT) from error
 
 
+def unbind_framebuffer(ctx: moderngl.Context) -> None:
+    """Bind framebuffer 0: to be called before releasing a framebuffer that may be bound.
+
+    moderngl binds its last framebuffer again whenever it makes a new one; if that is gone, OpenGL reports an error.
+    """
+    ctx.detect_framebuffer(0).use()
+
+
 def current_context() -> moderngl.Context:
     """The context that Qt made current on this thread; Qt keeps owning it.
 

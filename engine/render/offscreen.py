@@ -6,7 +6,7 @@ import moderngl
 import numpy as np
 
 from engine.arrays import ByteArray
-from engine.render.context import standalone_context
+from engine.render.context import standalone_context, unbind_framebuffer
 from engine.render.renderer import FaceRenderer
 from engine.render.state import RenderState
 from engine.render.texture import LONGEST_PHOTO_PX
@@ -57,6 +57,7 @@ def draw_image(renderer: FaceRenderer, state: RenderState, size_px: tuple[int, i
         ctx.copy_framebuffer(picture, framebuffer)
         rows_up = np.frombuffer(picture.read(components=3, alignment=1), np.uint8)
     finally:
+        unbind_framebuffer(ctx)
         for thing in (framebuffer, picture, color, depth, resolved):
             thing.release()
     return np.ascontiguousarray(rows_up.reshape(size_px[1], size_px[0], 3)[::-1])

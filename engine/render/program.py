@@ -15,7 +15,8 @@ from engine.errors import GpuError, ModelFileError
 SHADER_FOLDER = Path(__file__).resolve().parents[2] / "shaders"
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 _UNIFORM = re.compile(r"^\s*uniform\s+\w+\s+(\w+)\s*(?:\[\s*\w+\s*\])?\s*;", re.MULTILINE)
-_MESSAGE_PLACE = re.compile(r"\b(\d+)[:(](\d+)\)?")  # Mesa '0:12(5)', NVIDIA '0(12)', others '0:12'
+_MESSAGE_PLACE = re.compile(r"\b0[:(](\d+)\)?")  # Mesa '0:12(5)', NVIDIA '0(12)', others '0:12'
+_LINES_PER_FILE = 10_000  # line numbers tell the file too: drivers do not agree on '#line number file'
 
 Uniform = float | int | bool | Sequence[float] | npt.NDArray[np.float32] | npt.NDArray[np.int32]
 
@@ -89,7 +90,7 @@ class _Source:
         if not version.startswith("#version"):
             raise ModelFileError(f"The shader {name} has no #version in its first line.", "Reinstall the program.")
         constants = [f"#define {key} {value}" for key, value in defines.items()]
-        self.text = "\n".join([version, *constants, "#line 2 0", *lines[1:]])
+        self.text = "\n".join([version, *constants, "#line 2", *lines[1:]])
 
     def _expanded(self, name: str, parents: tuple[str, ...]) -> list[str]:
         if name in parents:
@@ -100,12 +101,13 @@ class _Source:
             raise ModelFileError(f"The shader file {name} is missing.", "Reinstall the program.") from error
         number = len(self.files)
         self.files.append(name)
-        lines = [f"#line 1 {number}"]
+        base = number * _LINES_PER_FILE
+        lines = [f"#line {base + 1}"]
         for row, line in enumerate(text.splitlines(), start=1):
             include = _INCLUDE.match(line)
             if include:
                 lines += self._expanded(f"include/{include[1]}", (*parents, name))
-                lines.append(f"#line {row + 1} {number}")
+                lines.append(f"#line {base + row + 1}")
             else:
                 lines.append(line)
         return lines
@@ -113,6 +115,5 @@ class _Source:
     def place_of(self, driver_message: str) -> str:
         """'file, line n' of the first complaint, as far as the driver says it."""
         place = _MESSAGE_PLACE.search(driver_message)
-        if place is None or int(place[1]) >= len(self.files):
-            return self.files[0]
-        return f"{self.files[int(place[1])]}, line {place[2]}"
+        number, line = divmod(int(place[1]) if place else 0, _LINES_PER_FILE)
+        return f"{self.files[number]}, line {line}" if line and number < len(self.files) else self.files[0]

@@ -61,6 +61,10 @@ class MapLayers:
         self.uploads = 0
         """Maps sent to the GPU so far, for tests and benches."""
 
+    def __len__(self) -> int:
+        """Layers on the GPU, free ones included."""
+        return len(self._maps)
+
     def layers_of(self, wanted: Sequence[FloatArray], alive: Iterable[FloatArray]) -> list[int]:
         """Layer of each wanted map; only maps that are not there yet are uploaded.
 
