@@ -10,7 +10,7 @@ uniform bool unlit;
 out vec4 color;
 
 const float FORM_LIGHT = 0.45;    // how much of our light's play over the large form shows (the photo has its own)
-const float RELIEF_LIGHT = 0.85;  // the same for wrinkles and pores
+const float RELIEF_LIGHT = 1.0;  // the same for wrinkles and pores
 const vec3 SKIN_WRAP = vec3(0.45, 0.25, 0.20);  // red light travels furthest under the skin
 const float SKIN_GLOSS = 0.055, EYE_GLOSS = 0.30;
 const int SKIN_SHARPNESS = 4, EYE_SHARPNESS = 7;  // exponents 16 and 128

@@ -43,7 +43,7 @@ def relief(target: BlendTarget) -> FloatArray:
 
 
 def placed(topology: Topology, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Triangle of each map pixel's centre (size, size), -1 off the skin, and its barycentric weights (size, size, 3)."""
+    """Triangle at each map pixel's centre (n, n), -1 off the skin, and the barycentric weights there (n, n, 3)."""
     window, (first, end) = topology.window, topology.skin.faces
     row, column = np.mgrid[:size, :size]
     u = window.u0 + (column + 0.5) / size * (window.u1 - window.u0)
