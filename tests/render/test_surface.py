@@ -195,7 +195,7 @@ def test_no_strength_is_no_map(renderer: FaceRenderer):
     flat = RenderState(sphere_face("upright", lambda x, y: 0 * x), None, ViewOptions(look="clay"), CAMERA)
     on = RenderState(off.face, None, ViewOptions(look="clay"), CAMERA)
     pictures = [draw_image(renderer, state, (200, 200)).astype(int) for state in (off, flat, on)]
-    assert (pictures[0] == pictures[1]).all()
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1, "but for rounding of the last bit"
     assert np.abs(pictures[2] - pictures[0]).mean() > 2
 
 
