@@ -66,11 +66,11 @@ class DenseNetwork:
         for _ in range(rounds - 1):
             crop = crop_around(self._points(image, [crop])[0])
         points = self._points(image, [crop])[0]
-        return points, crop_around(points), self._score(image, crop)
+        return points, crop_around(points), self.score(image, crop)
 
     def score(self, image: ByteArray, crop: Crop) -> float:
-        """Logit that the crop holds a face: above 0 it does."""
-        return self._score(image, crop)
+        """Logit that the crop holds a face: above 0 it looks like one."""
+        return float(self._forward([cut(image, crop, _SIZE)], _SCORE_LAYER).ravel()[0])
 
     def averaged(self, image: ByteArray, crop: Crop) -> FloatArray:
         """The points, steadied: mean over eight crops and their mirror images, (468, 2) float32 photo px."""
@@ -87,9 +87,6 @@ class DenseNetwork:
             points = points[:, DENSE_MIRROR]
             points[:, :, 0] = _SIZE - 1 - points[:, :, 0]
         return np.stack([crop.to_photo(p, _SIZE) for crop, p in zip(crops, points, strict=True)])
-
-    def _score(self, image: ByteArray, crop: Crop) -> float:
-        return float(self._forward([cut(image, crop, _SIZE)], _SCORE_LAYER).ravel()[0])
 
     def _forward(self, pixels: list[ByteArray], layer: str | None) -> FloatArray:
         blob = np.stack(pixels).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)

@@ -28,10 +28,12 @@ _SEARCH_SIDE_PX = 1600  # of the copy that the short-range detector searches
 _DLIB_SIDE_PX, _DLIB_FINE_SIDE_PX = 640, 1000
 _QUARTER_TURNS = (0.5 * math.pi, math.pi, -0.5 * math.pi)
 _MAX_CANDIDATES = 24
-_SURE_FACE_SCORE = 4.0  # cut and tiny faces score +11..+29, turned ones +4..+20; a cat's, ears and curtains up to +2
+_SURE_FACE_SCORE = 3.5  # cut and tiny faces score +11..+29, turned ones +4..+20; a cat, rockets and curtains up to +3.3
+_CERTAIN_FACE_SCORE = 10.0  # no need to look for heads that lie on their side
 _SURE_SCORE = 0.65  # of the detector, where the dense network is not sure
 _HAND_MIN_SCORE = -4.0  # a marked area is believed down to here; noise and texture score -8 and less
 _SAME_FACE = 0.3
+_SECOND_TRIES = ({"scale": 0.85}, {"scale": 0.85, "roll": 0.35}, {"scale": 0.85, "roll": -0.35})  # for turned heads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,12 +107,17 @@ class LandmarkDetector:
     def _search(self, image: ByteArray) -> list[_Face]:
         """Sure faces, best first; where there is none, the best doubtful one."""
         faces: list[_Face] = []
-        for look in (self._first_look, self._rolled_look, self._fine_look):
-            faces += self._confirmed(image, look(image))
-            sure = [face for face in faces if face.box.face_score > _SURE_FACE_SCORE]
-            if sure:
-                return sure
-        return [face for face in sorted(faces, key=_rank, reverse=True) if face.box.score > _SURE_SCORE][:1]
+        looks = (
+            (self._first_look, _CERTAIN_FACE_SCORE),
+            (self._rolled_look, _SURE_FACE_SCORE),
+            (self._fine_look, _SURE_FACE_SCORE),
+        )
+        for look, enough in looks:
+            faces = _distinct([*faces, *self._confirmed(image, look(image))])
+            if any(face.box.face_score > enough for face in faces):
+                break
+        sure = [face for face in faces if face.box.face_score > _SURE_FACE_SCORE]
+        return sure or [face for face in faces if face.box.score > _SURE_SCORE][:1]
 
     def _first_look(self, image: ByteArray) -> list[Candidate]:
         """Upright faces of usual size; dlib looks at the same time in its own process."""
@@ -142,17 +149,21 @@ class LandmarkDetector:
             return []
 
     def _confirmed(self, image: ByteArray, candidates: list[Candidate]) -> list[_Face]:
-        """Those that the dense network takes for a face, each once, best first."""
+        """Those that the dense network does not refuse."""
         faces: list[_Face] = []
         for candidate in without_doubles(candidates)[:_MAX_CANDIDATES]:
-            points, crop, face_score = self._dense.settle(image, candidate.crop)
+            points, crop, face_score = self._settled(image, candidate.crop)
             if face_score > 0.0:
                 faces.append(_Face(_box_around(points, candidate.score, face_score), crop))
-        kept: list[_Face] = []
-        for face in sorted(faces, key=_rank, reverse=True):
-            if all(face.crop.overlap(other.crop) < _SAME_FACE for other in kept):
-                kept.append(face)
-        return kept
+        return faces
+
+    def _settled(self, image: ByteArray, start: Crop) -> tuple[DoubleArray, Crop, float]:
+        """The dense network's points, crop and score; a doubtful start is tried tighter and tilted as well."""
+        best = self._dense.settle(image, start)
+        if _HAND_MIN_SCORE < best[2] < _SURE_FACE_SCORE:
+            neighbours = [self._dense.settle(image, start.changed(**change), rounds=3) for change in _SECOND_TRIES]
+            best = max(best, *neighbours, key=lambda result: result[2])
+        return best
 
     def _face_in(self, image: ByteArray, box: FaceBox, found: list[_Face]) -> _Face | None:
         """The face that ``box`` names or roughly encloses, whichever way up it is."""
@@ -200,6 +211,21 @@ def _box_around(points: FloatArray | DoubleArray, score: float, face_score: floa
 def _rank(face: _Face) -> float:
     """Large faces first, but a doubtful one counts for less than its size."""
     return face.crop.side * min(1.0, max(0.2, face.box.face_score / 10.0))
+
+
+def _distinct(faces: list[_Face]) -> list[_Face]:
+    """Each face once, best first."""
+    kept: list[_Face] = []
+    for face in sorted(faces, key=_rank, reverse=True):
+        if not any(face.crop.overlap(other.crop) > _SAME_FACE or _is_part(face, other) for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _is_part(face: _Face, other: _Face) -> bool:
+    """A smaller 'face' whose middle lies on a larger one: an eye and a brow look a little like a face."""
+    apart = max(abs(face.crop.x - other.crop.x), abs(face.crop.y - other.crop.y))
+    return face.crop.side < 0.7 * other.crop.side and apart < 0.5 * other.crop.side / CROP_MARGIN
 
 
 def _warnings(image: ByteArray, dense: FloatArray, box: FaceBox, others: int) -> tuple[str, ...]:
