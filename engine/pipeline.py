@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.arrays import ByteArray, FloatArray
 from engine.detail.predictor import STATIC, DetailRequest
+from engine.eyes import toned_eyes
 from engine.fitting import fit
 from engine.landmarks import LandmarkDetector
 from engine.packs.pack import ModelPack
@@ -78,7 +79,8 @@ def build_face(
     clock.lap("fit")
     yield Progress("Laying the photo on the face", _TEXTURE)
     fitted = pose(rig, found.weights)
-    texture = unwrap(photo, found.camera, pack.topology, fitted.vertices, pack.base_texture)
+    painted = toned_eyes(pack.base_texture, pack.eye_charts, photo, landmarks)
+    texture = unwrap(photo, found.camera, pack.topology, fitted.vertices, painted)
     clock.lap("texture")
     yield Progress("Reading the skin's detail", _DETAIL)
     request = detail_request(pack.topology, rig, texture, (STATIC,))

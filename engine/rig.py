@@ -14,8 +14,9 @@ from engine.types import FaceAsset, Pose, RigBasis
 _UNMOVED_MM = 1e-4
 # How strongly a key must move the skin at a vertex (norm of its own activations there) to change its detail.
 _REACH = 0.03
-# How fast a key's claim falls with the distance between the present activations and its own.
-_NEARNESS = 40.0
+# How fast a key's claim falls with the distance d2 between the present activations and its own; the distance enters as
+# d2 / (1 + d2), so that far from all keys their claims pass into each other gently.
+_NEARNESS = 20.0
 
 
 def make_basis(pack: ModelPack, identity: FloatArray) -> RigBasis:
@@ -104,7 +105,8 @@ def key_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
         power = np.maximum(keys.power[active][:, here], 1e-12)
         progress = ((h[active][:, moved] * weights[moved]) @ squared) / power
         present = weights[moved] ** 2 @ squared
-        distance = present / power - 2.0 * progress + 1.0
+        distance = np.maximum(present / power - 2.0 * progress + 1.0, 0.0)
+        distance /= 1.0 + distance
         reached = np.minimum(progress, 1.0)
         gate = keys.gate[active][:, here]
         claim = gate * reached * np.exp(-_NEARNESS * (distance - distance.min(0)))

@@ -35,6 +35,16 @@ class Part:
     """First vertex and one past the last. The skin comes first: faces 0.. and vertices 0.."""
 
 
+@dataclass(frozen=True, slots=True)
+class EyeChart:
+    """Where one eyeball lies in the texture: a disc with the pupil in the middle, in UV units."""
+
+    u: float
+    v: float
+    radius: float
+    iris_radius: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class UvWindow:
     """The square of UV space that the detail maps cover. Row 0 of a map lies at ``v1``."""

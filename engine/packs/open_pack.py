@@ -13,7 +13,7 @@ from engine.arrays import ByteArray, FloatArray, IntArray
 from engine.detail.predictor import DetailPredictor
 from engine.errors import ModelFileError
 from engine.resources import read_resource
-from engine.types import Part, Topology, UvWindow
+from engine.types import EyeChart, Part, Topology, UvWindow
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -52,6 +52,7 @@ class OpenPack:
         self.key_weights = expressions.key_weights()
         self.key_names = expressions.KEY_NAMES
         self.base_texture: ByteArray = arrays["base_texture"]
+        self.eye_charts = tuple(EyeChart(*(float(x) for x in row)) for row in arrays["eye_charts"])
         self.landmark_vertices: IntArray = arrays["landmarks"]
         ends = np.cumsum(arrays["contour_sizes"])[:-1]
         self.contour_candidates: tuple[IntArray, ...] = tuple(np.split(arrays["contour_vertices"], ends))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from engine.arrays import ByteArray, FloatArray, IntArray
 from engine.detail.predictor import DetailPredictor
-from engine.types import Topology
+from engine.types import EyeChart, Topology
 
 
 class ModelPack(Protocol):
@@ -29,6 +29,9 @@ class ModelPack(Protocol):
     """Depth at full white of an exported 16-bit map: value = 32768 + mm / scale * 32768."""
     base_texture: ByteArray
     """(S, S, 3) uint8 RGB of the whole UV square: eyes, mouth and an average skin."""
+
+    eye_charts: tuple[EyeChart, ...]
+    """Eyeballs in the texture, the person's right eye first; empty where the model has none."""
 
     landmark_vertices: IntArray
     """(68,) int32: vertex of each iBUG point in a frontal view, -1 where the model has none."""

@@ -15,7 +15,7 @@ _LANES = 4  # shares in one texel
 _MOST_GROUPS = 16  # as in blend.frag
 _SHARES_WIDTH = 1024  # as in blend.frag
 _LEAST_SHARE = 1e-4  # of a map of at most a few mm: far below what shows
-_LEAST_SHARE_INTERACTIVE = 0.01  # keys that act elsewhere leave traces everywhere: not worth the time of a drag
+_LEAST_SHARE_INTERACTIVE = 0.02  # keys that act elsewhere leave traces everywhere: not worth the time of a drag
 
 
 class MapBlender:

@@ -156,7 +156,7 @@ class ExpressionRig:
 
         aside = np.array([2.0, -0.5, 0.0]) * reach
         return {
-            "jawOpen": affine(swing, np.array([0.0, -1.5, 3.0])),  # the condyle glides forwards and down
+            "jawOpen": affine(swing, np.array([0.0, -5.0, 10.0])),  # the condyle glides forwards and down
             "jawLeft": affine(yaw, aside),
             "jawRight": affine(yaw.T, aside * (-1, 1, 1)),
             "jawForward": affine(np.eye(3), np.array([0.0, -0.8, 6.0]) * reach),

@@ -122,11 +122,23 @@ def fill_parts(mean: DoubleArray, control: DoubleArray, cage: Cage, fine: csr_ma
 
 
 def _mirror_index(vertices: DoubleArray) -> IntArray:
-    """(V,) partner of each vertex of an exactly symmetric face."""
+    """(V,) partner of each vertex of an exactly symmetric surface; its own inverse."""
+    from scipy.optimize import linear_sum_assignment
     from scipy.spatial import cKDTree
 
-    _, partner = cKDTree(vertices).query(vertices * (-1, 1, 1))
-    return np.asarray(partner, np.int32)
+    flipped = vertices * (-1, 1, 1)
+    _, found = cKDTree(vertices).query(flipped)
+    partner = np.asarray(found, np.int32)
+    # Rings that close in on a point hold vertices too near for the nearest to be the partner: assign those one to one.
+    unclear = np.flatnonzero(partner[partner] != np.arange(len(partner)))
+    if len(unclear):
+        unclear = np.union1d(unclear, partner[unclear])
+        cost = np.linalg.norm(vertices[unclear][None] - flipped[unclear][:, None], axis=2)
+        rows, columns = linear_sum_assignment(cost)
+        partner[unclear[rows]] = unclear[columns]
+        again = partner[partner] != np.arange(len(partner))
+        partner[again] = np.flatnonzero(again)
+    return partner
 
 
 def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseNetwork, settings: Settings) -> Built:
@@ -186,6 +198,7 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
         "cage_mirror": cage.mirror,
         "cage_loop_sizes": np.array([len(loop) for loop in cage.loops], np.int32),
         "cage_loops": np.concatenate(cage.loops).astype(np.int32),
+        "eye_charts": parts.eye_charts(),
         "base_texture": parts.paint(_ATLAS_PX),
         "version": np.array(VERSION),
     }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import expressions
-from engine.arrays import ByteArray, DoubleArray, IntArray
+from engine.arrays import ByteArray, DoubleArray, FloatArray, IntArray
 from engine.training import cage as p
 from engine.training.anthropometry import EYE_CENTRE_MM, EYE_RADIUS_MM
 
@@ -172,7 +172,7 @@ def teeth(
     # Profile of the band from the gum to the inside of the biting edge: (height from the edge, depth).
     profile = np.array([(16.0, -3.0), (12.5, -0.6), (9.0, 0.4), (5.0, 0.6), (1.0, 0.0), (0.0, -1.2), (0.6, -3.2), (6.0, -7.0)])
     direction = 1.0 if upper else -1.0
-    edge_y = lip[1] - 1.5 if upper else lip[1] - 2.5
+    edge_y = lip[1] - 3.5 if upper else lip[1] - 4.3
     edge_z = lip[2] - 6.5 if upper else lip[2] - 9.0
     points = np.empty((len(profile), len(across), 3))
     for k, (height, inset) in enumerate(profile):
@@ -190,7 +190,7 @@ def teeth(
         offsets=flat - lip,
         follow=np.zeros(len(flat)),
         motion=_still(len(flat)) if upper else _jaw_motion(flat, jaw),
-        faces=_grid_faces(len(profile), len(across), closed=False, flip=not upper),
+        faces=_grid_faces(len(profile), len(across), closed=False, flip=upper),
         uvs=np.stack([u, v], -1),
     )
 
@@ -224,7 +224,13 @@ SOCKET_BOXES = {"Right": (0.005, 0.3, 0.045, 0.9), "Left": (0.05, 0.3, 0.09, 0.9
 MOUTH_BOX = (0.36, 0.01, 0.54, 0.17)
 TONGUE_BOX = (0.56, 0.01, 0.68, 0.17)
 TEETH_BOXES = {"upper": (0.70, 0.095, 0.99, 0.17), "lower": (0.70, 0.01, 0.99, 0.085)}
-_SKIN, _LINING, _GUM, _TOOTH = (198, 152, 130), (110, 45, 45), (176, 98, 96), (226, 216, 198)
+_SKIN, _GUM, _TOOTH = (198, 152, 130), (176, 98, 96), (226, 216, 198)
+
+
+def eye_charts() -> FloatArray:
+    """(2, 4) float32: u, v, radius, iris radius of the right and the left eye's disc."""
+    iris = _IRIS_RAD / _CHART_RAD
+    return np.array([(u, v, r, r * iris) for u, v, r in EYE_CHARTS.values()], np.float32)
 
 
 def paint(size: int) -> ByteArray:
