@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.detail.predictor import DetailRequest
 from engine.errors import ModelFileError
-from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress
+from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
 
 if TYPE_CHECKING:  # the engine's stages import OpenCV and SciPy: the window comes first
     from engine.landmarks import LandmarkDetector
-
     from engine.packs.pack import ModelPack
     from engine.pipeline import Models
 
@@ -31,6 +32,7 @@ class EngineService:
         self.pack_name = pack_name
         self._pack: ModelPack | None = None
         self._detector: LandmarkDetector | None = None
+        self._request: tuple[RigBasis, SkinTexture, DetailRequest] | None = None
 
     def warm_up(self) -> Generator[Progress, None, ModelPack]:
         """Load everything that the first photo needs."""
@@ -81,9 +83,20 @@ class EngineService:
     def key_maps(self, face: FaceAsset, keys: Sequence[int]) -> Generator[Progress, None, FaceAsset]:
         """The same face with the wanted key maps."""
         models = yield from self.models()
-        from engine.pipeline import add_key_maps
+        request = self._detail_request(face)
+        for key in keys:
+            yield Progress("Adding expression detail", 0.0)
+            for result in models.pack.predictor().predict(replace(request, keys=(key,))):
+                face = face.with_map(result.key, result.map_mm)
+        return face
 
-        return (yield from add_key_maps(face, models, keys))
+    def _detail_request(self, face: FaceAsset) -> DetailRequest:
+        """What the predictor looks at, made once per face: maps are asked for one by one."""
+        if self._request is None or self._request[0] is not face.rig or self._request[1] is not face.texture:
+            from engine.pipeline import detail_request
+
+            self._request = (face.rig, face.texture, detail_request(face.topology, face.rig, face.texture, ()))
+        return self._request[2]
 
     def close(self) -> None:
         """End the detector's helper process. Call it when no generator runs any more."""

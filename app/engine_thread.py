@@ -14,6 +14,8 @@ from engine.types import Progress
 STOP_LIMIT_MS = 2000
 """How long closing the window waits for the running step."""
 
+_STACK_BYTES = 16 * 2**20  # macOS gives such threads 512 KiB, too little for the linear algebra
+
 
 class Lane(IntEnum):
     """Kinds of work, the most important first. A new job cancels the older ones of its own lane."""
@@ -77,6 +79,7 @@ class EngineThread(QThread):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("engine")
+        self.setStackSize(_STACK_BYTES)
         self._wake = threading.Condition()
         self._jobs: list[Job] = []
         self._closing = False

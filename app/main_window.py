@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _TITLE = "Detailed Face"
 _SIZE = (1360, 880)
 _SIDE_WIDTHS = (330, 350)
-_LEFT_HEIGHTS = (440, 360)
+_LEFT_HEIGHTS = (400, 400)
 _PAINT_LIMIT_MS = 3000
 _STATE_VERSION = 1  # of the docks: raise it when docks come or go
 _PACK_TITLES = {"open": "Open face model", "facescape": "FaceScape face model"}
@@ -65,6 +65,8 @@ class MainWindow(QMainWindow):
         self._painted = False
         self.recent = RecentPhotos(settings, self)
         self.problems = ProblemReporter(self)
+        self._points_due = QTimer(self, singleShot=True, interval=0)  # after the face itself
+        self._points_due.timeout.connect(self._show_points)
         self._make_widgets()
         self.expressions = ExpressionController(self.session, parent=self)
         self.photos = PhotoController(self.session, engine, self.engine_thread, self)
@@ -156,6 +158,7 @@ class MainWindow(QMainWindow):
         self.viewport.camera_requested.connect(self.views.look_from)
         self.viewport.failed.connect(self._on_no_opengl)
         self.viewport.painted.connect(self._on_painted)
+        self.viewport.resized.connect(self.card.centre)
         self.photo_panel.photo_dropped.connect(self.commands.open_source)
         self.photo_panel.open_requested.connect(self.commands.choose_photo)
         self.photo_panel.face_picked.connect(self.photos.pick_face)
@@ -200,17 +203,20 @@ class MainWindow(QMainWindow):
         self.photo_panel.set_caption("" if photo is None else wording.describe_photo(photo))
         self.photo_panel.set_warnings(())
         if face is not None and photo is face.photo:
-            self._show_points(face)
+            self._points_due.start()
 
-    def _show_points(self, face: FaceAsset) -> None:
+    @Slot()
+    def _show_points(self) -> None:
+        face = self.session.face
+        if face is None or self.session.photo is not face.photo:
+            return
         self.photo_panel.set_landmarks(face.landmarks)
         self.photo_panel.set_reprojected(reprojected_landmarks(face))
-        self.photo_panel.set_warnings((*face.photo.warnings, *face.warnings))
+        self.photo_panel.set_warnings(face.warnings)
 
     @Slot(object)
     def _on_face_changed(self, face: FaceAsset | None) -> None:
-        if face is not None:
-            self._show_points(face)
+        self._points_due.start()
         self.detail_panel.set_face(face)
         self.expression_panel.setEnabled(face is not None)
         for key in ("export", "save_picture", "photo_expression", "reset_expression"):

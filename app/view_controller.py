@@ -15,12 +15,28 @@ from engine.types import FaceAsset
 REST_MS = 80
 """After this long without a change the picture is drawn in full quality; with the drawing it must stay below 200 ms."""
 
+REFINE_MS = 500
+"""New key maps are drawn at most this often: each costs a whole picture, and the engine wants the time too."""
+
 CAMERA_VIEWS: dict[str, tuple[float, float]] = {
     "front": (0.0, 0.0),
     "three-quarter": (35.0, 5.0),
     "side": (90.0, 0.0),
 }
 """Name -> azimuth and elevation, degrees."""
+
+
+_MARGIN = 1.14  # around the face, as a factor
+
+
+def framing(face: FaceAsset | None) -> OrbitCamera:
+    """The camera in front of ``face`` that shows all of it and turns around its middle."""
+    if face is None:
+        return OrbitCamera()
+    skin = face.rig.neutral[: face.topology.skin.vertices[1]]
+    low, high = skin.min(0), skin.max(0)
+    x, y, z = (float(c) for c in (low + high) / 2)
+    return OrbitCamera(target_mm=(x, y, z), fit_radius_mm=_MARGIN * float((high - low)[:2].max()) / 2)
 
 
 class StateView(Protocol):
@@ -38,19 +54,22 @@ class ViewController(QObject):
         self._session = session
         self._view = view
         self._was_light = False
+        self._drawn: tuple[object, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._on_rest)
+        self._refined = QTimer(self, singleShot=True, interval=REFINE_MS)
+        self._refined.timeout.connect(self._on_refined)
         session.pose_changed.connect(self._on_moved)
         session.camera_changed.connect(self._on_moved)
         session.view_changed.connect(self._on_moved)
-        session.face_refined.connect(self._show)
+        session.face_refined.connect(self._on_face_refined)
         session.face_changed.connect(self._on_face_changed)
 
     @Slot(str)
     def look_from(self, name: str) -> None:
         """Turn the camera to one of CAMERA_VIEWS, zoom and target stay; or 'reset' all of it."""
         if name == "reset":
-            self._session.set_camera(OrbitCamera())
+            self._session.set_camera(framing(self._session.face))
             return
         azimuth, elevation = CAMERA_VIEWS[name]
         self._session.set_camera(replace(self._session.camera, azimuth_deg=azimuth, elevation_deg=elevation))
@@ -61,12 +80,27 @@ class ViewController(QObject):
         self._push(interactive=self._rest.isActive())
         self._rest.start()
 
+    @Slot(object)
+    def _on_face_refined(self, face: FaceAsset) -> None:
+        """Draw again only where the new map can be seen: most arrive while their expression is not shown."""
+        before, self._drawn = self._drawn, face.key_maps
+        pose = self._session.pose
+        if pose is None:
+            return
+        new = [k for k, key_map in enumerate(face.key_maps) if k >= len(before) or key_map is not before[k]]
+        # The neutral map stands in for missing ones; without it the static map does.
+        shows = 0 in new or bool(pose.map_weights[:, new].any())
+        if shows and not self._refined.isActive():
+            self._refined.start()
+
     @Slot()
-    def _show(self) -> None:
+    def _on_refined(self) -> None:
         self._push(interactive=self._rest.isActive())
 
     @Slot(object)
     def _on_face_changed(self, face: FaceAsset | None) -> None:
+        self._drawn = () if face is None else face.key_maps
+        self._session.set_camera(framing(face))
         if face is None:
             self._push(interactive=False)
 

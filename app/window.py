@@ -20,8 +20,8 @@ from widgets.viewport import request_core_profile
 FIRST_PAINT_VARIABLE = "DETAILED_FACE_FIRST_PAINT"
 """Environment: 'report' writes the seconds from process start to first paint to stderr, 'quit' also ends there."""
 
-SWITCH_INTERVAL_S = 0.002
-"""How soon the window gets the interpreter back from the engine thread; Python's 5 ms add up in one paint."""
+SWITCH_INTERVAL_S = 0.0005
+"""How soon the window gets the interpreter back from the engine thread; Python's 5 ms add up within one paint."""
 
 _ICON = Path(__file__).resolve().parent.parent / "resources" / "icons" / "detailed-face.png"
 

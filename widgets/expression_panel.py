@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -183,6 +183,25 @@ class ExpressionPanel(QWidget):
         self._nothing_found.setVisible(not shown)
 
 
+# Small subclasses instead of event filters: a filter in Python would run for every event of all 150 widgets, and each
+# run waits for the interpreter while the engine has it.
+class _Name(QLabel):
+    double_clicked = Signal()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.double_clicked.emit()
+
+
+class _Slider(QSlider):
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()  # the wheel scrolls the list; it must not move sliders on the way
+
+
+class _Number(QSpinBox):
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
 class _ShapeRow(QWidget):
     """Name, slider and number of one shape. A double click on the name sets it to zero."""
 
@@ -195,18 +214,17 @@ class _ShapeRow(QWidget):
         self._index = index
         title = readable_name(shape.name)
         self._haystack = f"{title} {shape.name} {shape.facescape} {shape.region}".lower()
-        self._label = QLabel(title)
+        self._label = _Name(title)
         self._label.setFixedWidth(_LABEL_WIDTH_PX)
         self._label.setToolTip(
             f"{shape.name} (FaceScape: {shape.facescape})\nLeft and right are the person's own. Double-click to reset."
         )
-        self._label.installEventFilter(self)
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self._label.double_clicked.connect(self._reset)
+        self.slider: QSlider = _Slider(Qt.Orientation.Horizontal)
         self.slider.setMaximum(_PERCENT)
         self.slider.setPageStep(10)
         self.slider.setAccessibleName(title)
-        self.slider.installEventFilter(self)
-        self._number = named(QSpinBox(), "weight")
+        self._number = named(_Number(), "weight")
         self._number.setMaximum(_PERCENT)
         self._number.setSuffix(" %")
         self._number.setKeyboardTracking(False)
@@ -214,7 +232,6 @@ class _ShapeRow(QWidget):
         self._number.setFixedWidth(self._number.fontMetrics().horizontalAdvance("100 %") + _SPIN_MARGINS_PX)
         self._number.setAccessibleName(f"{title}, percent")
         self._number.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # Tab goes from slider to slider
-        self._number.installEventFilter(self)
         self.slider.valueChanged.connect(self._on_slider)
         self.slider.sliderReleased.connect(self.finished)
         self._number.valueChanged.connect(self._on_number)
@@ -238,15 +255,9 @@ class _ShapeRow(QWidget):
     def matches(self, words: Sequence[str]) -> bool:
         return all(word in self._haystack for word in words)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._label and event.type() == QEvent.Type.MouseButtonDblClick:
-            self.slider.setValue(0)
-            self.finished.emit()
-            return True
-        if isinstance(event, QWheelEvent) and watched is not self._label:
-            event.ignore()  # the wheel scrolls the list; it must not move sliders on the way
-            return True
-        return super().eventFilter(watched, event)
+    def _reset(self) -> None:
+        self.slider.setValue(0)
+        self.finished.emit()
 
     def _on_slider(self, value: int) -> None:
         with QSignalBlocker(self._number):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from widgets.style import GAP_PX, named
@@ -11,7 +11,7 @@ _WIDTH_PX = 420
 
 
 class OverlayCard(QFrame):
-    """Title, a sentence or two, and buttons; stays centred over its parent."""
+    """Title, a sentence or two, and buttons; lies over the middle of its parent."""
 
     chosen = Signal(str)
     """Key of the button that was pressed."""
@@ -33,7 +33,6 @@ class OverlayCard(QFrame):
         layout.addWidget(self._title)
         layout.addWidget(self._text)
         layout.addLayout(self._buttons)
-        parent.installEventFilter(self)
         self.hide()
 
     def show_message(self, title: str, text: str, buttons: tuple[tuple[str, str], ...] = ()) -> None:
@@ -51,20 +50,16 @@ class OverlayCard(QFrame):
             self._buttons.addWidget(button)
         self._buttons.addStretch()
         self.show()
-        self._centre()
+        self.centre()
 
     @property
     def text(self) -> str:
         """What it says now, empty while hidden."""
         return f"{self._title.text()} {self._text.text()}" if self.isVisibleTo(self._parent) else ""
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stay in the middle when the parent changes its size."""
-        if event.type() == QEvent.Type.Resize:
-            self._centre()
-        return super().eventFilter(watched, event)
-
-    def _centre(self) -> None:
+    @Slot()
+    def centre(self) -> None:
+        """Take the middle of the parent; connect it to whatever tells of the parent's new size."""
         parent = self._parent
         self.setFixedWidth(min(_WIDTH_PX, max(parent.width() - 2 * GAP_PX, 160)))
         self.adjustSize()

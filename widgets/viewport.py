@@ -68,6 +68,7 @@ class Viewport(QOpenGLWidget):
     camera_requested = Signal(str)  # 'front', 'three-quarter', 'side' or 'reset'
     failed = Signal(object)  # AppError: nothing can be drawn
     painted = Signal()  # after each paint
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,6 +108,10 @@ class Viewport(QOpenGLWidget):
         version = self.context().format().version()
         if tuple(version) < _GL_VERSION:
             self._fail(_no_opengl(f"This computer offers OpenGL {version[0]}.{version[1]}."))
+
+    def resizeGL(self, width: int, height: int) -> None:
+        """Tell of the new size; the picture follows with the paint."""
+        self.resized.emit()
 
     def paintGL(self) -> None:
         """Draw the newest state, or the empty background."""
