@@ -47,15 +47,20 @@ def _qt_left_overs(before: set[int]) -> list[str]:
 
 
 def _qt_things() -> list[object]:
-    """Return the top-level widgets without a parent and the running threads."""
+    """Return the top-level widgets without a parent and the running threads.
+
+    Menus are left out: pyqtgraph keeps the context menus of its views without a parent.
+    """
     from PySide6.QtCore import QCoreApplication, QEvent, QThread
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtWidgets import QApplication, QMenu
     from shiboken6 import isValid
 
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    widgets = [widget for widget in QApplication.topLevelWidgets() if widget.parent() is None]
+    widgets = [w for w in QApplication.topLevelWidgets() if w.parent() is None and not isinstance(w, QMenu)]
+    application = QCoreApplication.instance()
+    main = application.thread() if application else None
     threads = [thing for thing in gc.get_objects() if issubclass(type(thing), QThread)]
-    return [*widgets, *(thread for thread in threads if isValid(thread) and thread.isRunning())]
+    return [*widgets, *(t for t in threads if isValid(t) and t.isRunning() and t is not main)]
 
 
 @pytest.fixture(scope="session")
