@@ -93,14 +93,14 @@ def test_batch_file_beside_the_program_needs_no_path():
 @pytest.mark.parametrize(
     ("user_dirs", "expected"),
     [
-        ("", "/home/zoe/Desktop"),
-        ('# comment\nXDG_DESKTOP_DIR="$HOME/Schreibtisch"\n', "/home/zoe/Schreibtisch"),
+        ("", "/users/zoe/Desktop"),
+        ('# comment\nXDG_DESKTOP_DIR="$HOME/Schreibtisch"\n', "/users/zoe/Schreibtisch"),
         ('XDG_DESKTOP_DIR="/data/my \\"desk\\""\n', '/data/my "desk"'),
-        ('XDG_DESKTOP_DIR="$HOME/"\n', "/home/zoe"),
+        ('XDG_DESKTOP_DIR="$HOME/"\n', "/users/zoe"),
     ],
 )
 def test_desktop_folder_is_the_one_of_the_users_language(user_dirs, expected):
-    assert launcher.desktop_folder(Path("/home/zoe"), user_dirs) == Path(expected)
+    assert launcher.desktop_folder(Path("/users/zoe"), user_dirs) == Path(expected)
 
 
 @needs_validator
