@@ -44,6 +44,10 @@ _AVERAGED = tuple(
     )
 )
 
+_WORKING_SIDE = 2 * _SIZE
+_WINDOW = round(1.4 * _WORKING_SIDE)
+"""Pixels along the window that holds all of these crops of a face ``_WORKING_SIDE`` px large."""
+
 
 class DenseNetwork:
     """Runs the network; loaded when first used, safe to call from several threads."""
@@ -63,24 +67,35 @@ class DenseNetwork:
         Returns:
             points (468, 2) float64 photo px, the crop around them, and the face score (logit) of the last crop run.
         """
-        for _ in range(rounds - 1):
-            crop = crop_around(self._points(image, [crop])[0])
-        points = self._points(image, [crop])[0]
-        return points, crop_around(points), self.score(image, crop)
+        for _ in range(rounds):
+            pixels = cut(image, crop, _SIZE)
+            points = self._points([pixels], [crop])[0]
+            crop = crop_around(points)
+        return points, crop, self._score_of(pixels)
 
     def score(self, image: ByteArray, crop: Crop) -> float:
         """Logit that the crop holds a face: above 0 it looks like one."""
-        return float(self._forward([cut(image, crop, _SIZE)], _SCORE_LAYER).ravel()[0])
+        return self._score_of(cut(image, crop, _SIZE))
+
+    def _score_of(self, pixels: ByteArray) -> float:
+        return float(self._forward([pixels], _SCORE_LAYER).ravel()[0])
 
     def averaged(self, image: ByteArray, crop: Crop) -> FloatArray:
         """The points, steadied: mean over eight crops and their mirror images, (468, 2) float32 photo px."""
-        crops = [crop.changed(**change) for change in _AVERAGED]
-        both = np.concatenate([self._points(image, crops), self._points(image, crops, mirrored=True)])
-        return np.asarray(both.mean(axis=0), np.float32)
+        if crop.side > _WORKING_SIDE:  # draw a large face once, smaller, instead of eight times
+            window = crop.changed(scale=_WINDOW / _WORKING_SIDE)
+            inner = Crop((_WINDOW - 1) / 2, (_WINDOW - 1) / 2, _WORKING_SIDE, 0.0)
+            return np.asarray(window.to_photo(self._mean(cut(image, window, _WINDOW), inner), _WINDOW), np.float32)
+        return self._mean(image, crop).astype(np.float32)
 
-    def _points(self, image: ByteArray, crops: list[Crop], *, mirrored: bool = False) -> DoubleArray:
-        """(n, 468, 2) float64 photo px, one set per crop."""
-        pixels = [cut(image, crop, _SIZE) for crop in crops]
+    def _mean(self, image: ByteArray, crop: Crop) -> DoubleArray:
+        crops = [crop.changed(**change) for change in _AVERAGED]
+        pixels = [cut(image, each, _SIZE) for each in crops]
+        both = np.concatenate([self._points(pixels, crops), self._points(pixels, crops, mirrored=True)])
+        return np.asarray(both.mean(axis=0))
+
+    def _points(self, pixels: list[ByteArray], crops: list[Crop], *, mirrored: bool = False) -> DoubleArray:
+        """(n, 468, 2) float64 px of the picture that the crops were cut from, one set per crop."""
         raw = self._forward([p[:, ::-1] for p in pixels] if mirrored else pixels, None)
         points = raw.reshape(len(crops), POINTS, 3)[:, :, :2].astype(np.float64) + _CENTRE_OFFSET
         if mirrored:
