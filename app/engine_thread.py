@@ -7,7 +7,7 @@ from collections.abc import Generator
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from engine.types import Progress
 
@@ -76,8 +76,11 @@ class Job(QObject):
 class EngineThread(QThread):
     """Runs jobs, one step at a time: a photo interrupts the key maps of the last one, which go on after it."""
 
+    _retired = Signal(object)  # Job, once this thread has let go of it
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._retired.connect(self._delete)
         self.setObjectName("engine")
         self.setStackSize(_STACK_BYTES)
         self._wake = threading.Condition()
@@ -90,8 +93,6 @@ class EngineThread(QThread):
         Starts the thread when first used. Connect to the job before, so that its end reaches you before it is deleted.
         """
         job.setParent(self)
-        for end in (job.finished, job.failed, job.cancelled):
-            end.connect(job.deleteLater)
         with self._wake:
             if self._closing:
                 job.cancel()
@@ -115,6 +116,7 @@ class EngineThread(QThread):
             if not job.advance():
                 with self._wake:
                     self._jobs.remove(job)
+                self._retired.emit(job)
 
     def stop(self, limit_ms: int = STOP_LIMIT_MS) -> bool:
         """Cancel everything and end the thread; False when a step is still running after ``limit_ms``."""
@@ -124,6 +126,11 @@ class EngineThread(QThread):
                 job.cancel()
             self._wake.notify()
         return not self.isRunning() or self.wait(limit_ms)
+
+    @Slot(object)
+    def _delete(self, job: Job) -> None:
+        # Not by the job's own last signal: the main thread would delete the sender while this thread is still in it.
+        job.deleteLater()
 
     def _next_job(self) -> Job | None:
         with self._wake:

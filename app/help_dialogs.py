@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.actions import shortcut_table
 from widgets.style import GAP_PX, MARGIN_PX
@@ -28,11 +28,16 @@ _MOUSE = (
 def shortcut_dialog(parent: QWidget) -> QDialog:
     """All mouse gestures and keys."""
     dialog, layout = _dialog(parent, "Mouse and Keyboard")
-    rows = "".join(
-        f"<tr><td style='padding: 3px 28px 3px 0'><b>{escape(keys)}</b></td><td>{escape(meaning)}</td></tr>"
-        for keys, meaning in (*_MOUSE, *shortcut_table())
-    )
-    layout.insertWidget(0, QLabel(f"<table>{rows}</table>"))
+    columns = QHBoxLayout()
+    columns.setSpacing(4 * MARGIN_PX)
+    for title, rows in (("Mouse", _MOUSE), ("Keyboard", shortcut_table())):
+        cells = "".join(
+            f"<tr><td style='padding: 3px 24px 3px 0'><b>{escape(keys)}</b></td>"
+            f"<td style='padding: 3px 0'>{escape(meaning)}</td></tr>"
+            for keys, meaning in rows
+        )
+        columns.addWidget(QLabel(f"<h3>{title}</h3><table>{cells}</table>"), 0, Qt.AlignmentFlag.AlignTop)
+    layout.insertLayout(0, columns)
     return dialog
 
 

@@ -23,6 +23,7 @@ from app.window_commands import WindowCommands
 from engine.errors import AppError
 from engine.types import FaceAsset, Photo, Progress, ViewOptions
 from widgets.detail_panel import DetailPanel
+from widgets.elided_label import ElidedLabel
 from widgets.expression_panel import ExpressionPanel
 from widgets.overlay import OverlayCard
 from widgets.photo_panel import PhotoPanel
@@ -39,6 +40,7 @@ _SIDE_WIDTHS = (330, 350)
 _LEFT_HEIGHTS = (400, 400)
 _PAINT_LIMIT_MS = 3000
 _STATE_VERSION = 1  # of the docks: raise it when docks come or go
+_INVITATION = "Open a photo of a face to begin."
 _PACK_TITLES = {"open": "Open face model", "facescape": "FaceScape face model"}
 
 _log = logging.getLogger("detailed_face")
@@ -80,8 +82,7 @@ class MainWindow(QMainWindow):
 
     def say(self, sentence: str) -> None:
         """Show one sentence in the status line."""
-        self.message.setText(sentence)
-        self.message.setToolTip(sentence)
+        self.message.set_sentence(sentence)
 
     def _make_widgets(self) -> None:
         self.viewport = Viewport()
@@ -102,8 +103,7 @@ class MainWindow(QMainWindow):
         self.docks["view"].raise_()
         self.resizeDocks([self.docks["photo"], self.docks["expressions"]], _SIDE_WIDTHS, Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["photo"], self.docks["view"]], _LEFT_HEIGHTS, Qt.Orientation.Vertical)
-        self.message, self.work, self.pack_label = QLabel(), WorkBar(), QLabel(self.pack_title)
-        self.message.setMinimumWidth(1)  # a long sentence must not widen the window
+        self.message, self.work, self.pack_label = ElidedLabel(), WorkBar(), QLabel(self.pack_title)
         self.pack_label.setToolTip("The face model in use")
         self.statusBar().addWidget(self.message, 1)
         self.statusBar().addPermanentWidget(self.work)
@@ -202,8 +202,13 @@ class MainWindow(QMainWindow):
         self.photo_panel.set_photo(None if photo is None else photo.image)
         self.photo_panel.set_caption("" if photo is None else wording.describe_photo(photo))
         self.photo_panel.set_warnings(())
-        if face is not None and photo is face.photo:
+        if photo is not None and (face is None or photo is not face.photo):
+            self.say(f"Making a face of {photo.name} …")
+        elif face is not None:
             self._points_due.start()
+            self.say(wording.describe_face(face))
+        else:
+            self.say(_INVITATION)
 
     @Slot()
     def _show_points(self) -> None:
@@ -224,7 +229,7 @@ class MainWindow(QMainWindow):
         for key in ("undo", "redo"):
             self.actions_by_key[key].setEnabled(False)
         self.setWindowTitle(_TITLE if face is None else f"{face.photo.name} - {_TITLE}")
-        self.say("Open a photo of a face to begin." if face is None else wording.describe_face(face))
+        self.say(_INVITATION if face is None else wording.describe_face(face))
         self._update_card()
 
     @Slot(object)

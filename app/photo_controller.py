@@ -13,7 +13,7 @@ from app.engine_thread import EngineThread, Job, Lane
 from app.session import Session
 from engine.arrays import FloatArray
 from engine.camera import project
-from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Pose, Progress
+from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Pose, Progress, RigBasis
 
 
 class FaceEngine(Protocol):
@@ -49,6 +49,7 @@ class PhotoController(QObject):
         self._thread = thread
         self._job: Job | None = None
         self._map_job: Job | None = None
+        self._map_rig: RigBasis | None = None  # of the face that the map job works on
         self._shown_photo: Photo | None = None
         self._urgent: tuple[int, ...] = ()  # keys that the current expression shows; replaced, never changed in place
         self._only_urgent = False
@@ -155,11 +156,11 @@ class PhotoController(QObject):
             self._job = None
             self._session.set_progress(None)
             self._shown_photo = face.photo
+            self._only_urgent = self._maps_failed = False
             self._session.set_photo(face.photo)
             self._session.set_face(face)
             if face.photo.path is not None:
                 self.opened.emit(face.photo.path)
-            self._only_urgent = self._maps_failed = False
             self._fetch_key_maps()
 
     @Slot(object)
@@ -203,7 +204,10 @@ class PhotoController(QObject):
 
     def _fetch_key_maps(self) -> None:
         face = self._session.face
-        if face is not None and not self._maps_failed and any(key_map is None for key_map in face.key_maps):
+        if face is None or self._maps_failed or (self._map_job is not None and self._map_rig is face.rig):
+            return
+        if any(key_map is None for key_map in face.key_maps):
+            self._map_rig = face.rig
             self._map_job = self._submit(self._map_steps(face), Lane.KEY_MAPS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Protocol
 
@@ -26,7 +27,7 @@ CAMERA_VIEWS: dict[str, tuple[float, float]] = {
 """Name -> azimuth and elevation, degrees."""
 
 
-_MARGIN = 1.14  # around the face, as a factor
+_MARGIN = 1.18  # around the face, seen from any side, as a factor
 
 
 def framing(face: FaceAsset | None) -> OrbitCamera:
@@ -36,7 +37,8 @@ def framing(face: FaceAsset | None) -> OrbitCamera:
     skin = face.rig.neutral[: face.topology.skin.vertices[1]]
     low, high = skin.min(0), skin.max(0)
     x, y, z = (float(c) for c in (low + high) / 2)
-    return OrbitCamera(target_mm=(x, y, z), fit_radius_mm=_MARGIN * float((high - low)[:2].max()) / 2)
+    width, height, depth = (float(c) for c in high - low)
+    return OrbitCamera(target_mm=(x, y, z), fit_radius_mm=_MARGIN * max(height, math.hypot(width, depth)) / 2)
 
 
 class StateView(Protocol):

@@ -25,6 +25,7 @@ class OverlayCard(QFrame):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._shown_buttons: tuple[tuple[str, str], ...] = ()
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(GAP_PX)
         layout = QVBoxLayout(self)
@@ -39,9 +40,19 @@ class OverlayCard(QFrame):
         """Show the card. ``buttons``: (key, label) each; the first one is the suggested one."""
         self._title.setText(title)
         self._text.setText(text)
+        if buttons != self._shown_buttons:
+            self._shown_buttons = buttons
+            self._set_buttons(buttons)
+        self.show()
+        self.centre()
+
+    def _set_buttons(self, buttons: tuple[tuple[str, str], ...]) -> None:
         while (item := self._buttons.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
+                old.hide()  # now; it goes with the next turn of the event loop
                 old.deleteLater()
+        if not buttons:
+            return
         self._buttons.addStretch()
         for index, (key, label) in enumerate(buttons):
             button = QPushButton(label)
@@ -49,8 +60,6 @@ class OverlayCard(QFrame):
             button.clicked.connect(lambda _checked=False, key=key: self.chosen.emit(key))
             self._buttons.addWidget(button)
         self._buttons.addStretch()
-        self.show()
-        self.centre()
 
     @property
     def text(self) -> str:

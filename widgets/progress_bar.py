@@ -33,10 +33,6 @@ class WorkBar(QWidget):
         layout.addWidget(self._bar)
         layout.addWidget(self._cancel)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        # Its place stays reserved, so that the status line does not jump.
-        policy = self.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.setSizePolicy(policy)
         self.hide()
 
     def set_progress(self, progress: Progress | None) -> None:

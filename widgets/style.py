@@ -8,7 +8,7 @@ from typing import TypeVar
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
-_CHECK = (Path(__file__).resolve().parent.parent / "resources" / "icons" / "check.svg").as_posix()
+_ICONS = (Path(__file__).resolve().parent.parent / "resources" / "icons").as_posix()
 
 _Widget = TypeVar("_Widget", bound=QWidget)
 
@@ -79,6 +79,13 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit {{
     selection-background-color: {ACCENT}; selection-color: #ffffff;
 }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {ACCENT}; }}
+QComboBox::drop-down {{ border: none; width: 22px; }}
+QComboBox::down-arrow {{ image: url("{_ICONS}/chevron.svg"); width: 12px; height: 12px; }}
+QComboBox QAbstractItemView {{ background: {PANEL}; border: 1px solid {BORDER}; selection-background-color: {ACCENT}; }}
+QTableView, QTreeView, QListView {{
+    background: {WINDOW}; alternate-background-color: {PANEL}; border: 1px solid {BORDER}; border-radius: 5px;
+}}
+QHeaderView::section {{ background: {PANEL}; color: {MUTED}; border: none; padding: 5px 8px; }}
 QSpinBox#weight {{ padding: 1px 3px; background: transparent; border-color: transparent; color: {MUTED}; }}
 QSpinBox#weight::up-button, QSpinBox#weight::down-button {{ width: 0; border: none; }}
 QSpinBox#weight:hover {{ border-color: {BORDER}; }}
@@ -112,7 +119,7 @@ QCheckBox::indicator, QMenu::indicator:non-exclusive {{
 }}
 QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {ACCENT}; }}
 QCheckBox::indicator:checked, QMenu::indicator:non-exclusive:checked {{
-    background: {ACCENT}; border-color: {ACCENT}; image: url({_CHECK});
+    background: {ACCENT}; border-color: {ACCENT}; image: url("{_ICONS}/check.svg");
 }}
 QCheckBox::indicator:disabled {{ border-color: {BORDER}; background: {PANEL}; }}
 
@@ -121,6 +128,8 @@ QProgressBar::chunk {{ background: {ACCENT}; border-radius: 3px; }}
 QStatusBar {{ background: {WINDOW}; border-top: 1px solid {BORDER}; color: {MUTED}; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ color: {MUTED}; padding: 0 4px; }}
+
+QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 
 QLabel#heading {{ color: {MUTED}; font-weight: 600; }}
 QLabel#muted, QLabel[active="false"] {{ color: {MUTED}; }}

@@ -77,7 +77,7 @@ def test_the_sample_becomes_a_face(window, qtbot):
     qtbot.waitUntil(lambda: window.session.face is not None)
     assert window.card.text == ""
     assert "portrait_biden.jpg" in window.windowTitle()
-    assert window.message.text() == "Face of portrait_biden.jpg: 307 vertices, reprojection error 2.0 %."
+    assert window.message.sentence == "Face of portrait_biden.jpg: 307 vertices, reprojection error 2.0 %."
     assert window.expression_panel.isEnabled()
     assert window.actions_by_key["export"].isEnabled()
     assert window.expression_panel.slider(SHAPE_INDEX["jawOpen"]).value() == 30  # the photo's own expression
@@ -90,11 +90,14 @@ def test_work_on_the_first_photo_is_shown_and_can_be_cancelled(window, engine, q
     window.commands.open_source(Path("anna.jpg"))
     qtbot.waitUntil(lambda: "Fitting the face" in window.card.text)
     assert "anna.jpg" in window.card.text
+    assert not any(button.isVisible() for button in window.card.findChildren(QPushButton))
     assert window.work.isVisible()
+    assert window.message.sentence == "Making a face of anna.jpg …"
     qtbot.mouseClick(window.work.findChild(QPushButton), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "Drop a photo" in window.card.text)
     assert not window.work.isVisible()
     assert window.session.face is None
+    assert window.message.sentence.startswith("Open a photo")
 
 
 def test_a_slider_moves_the_picture_and_ctrl_z_takes_it_back(with_face, qtbot):
@@ -167,7 +170,7 @@ def test_a_copied_picture_is_pasted(window, qtbot):
 def test_pasting_nothing_is_said(window):
     QGuiApplication.clipboard().setText("only words")
     window.commands.paste()
-    assert "no picture" in window.message.text()
+    assert "no picture" in window.message.sentence
 
 
 def test_opened_photos_are_in_the_recent_menu(window, engine, qtbot, tmp_path):
@@ -216,7 +219,7 @@ def test_the_view_can_be_saved_as_a_picture(with_face, monkeypatch, tmp_path):
     saved = QImage(str(target))
     ratio = with_face.viewport.devicePixelRatio()
     assert saved.width() == round(ratio * with_face.viewport.width())
-    assert with_face.message.text() == "Saved view.png."
+    assert with_face.message.sentence == "Saved view.png."
     target = tmp_path / "no such folder" / "view.png"
     with_face.commands.save_picture()
     problem = next(iter(with_face.findChildren(QMessageBox)), None)
