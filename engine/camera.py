@@ -1,4 +1,7 @@
-"""Weak perspective and orbit cameras; the only file that knows both OpenCV and OpenGL axes."""
+"""Weak perspective and orbit cameras; the only file that knows both OpenCV and OpenGL axes.
+
+Photo px are continuous here: pixel i spans i..i+1 and has its centre at i + 0.5.
+"""
 
 from __future__ import annotations
 

@@ -58,6 +58,18 @@ def gauss_newton_pose(
     return WeakPerspective(rotation_vector(turn).astype(np.float32), s, shift.astype(np.float32))
 
 
+def shifted_and_scaled(
+    camera: WeakPerspective, positions: DoubleArray, targets: FloatArray, weights: DoubleArray
+) -> WeakPerspective:
+    """The camera with its rotation kept and the best scale and shift, weighted least squares; (n, 3) mm, (n, 2) px."""
+    flat = (positions @ rotation_matrix(camera.rotation).T)[:, :2] * (1.0, -1.0)
+    share = weights / weights.sum()
+    p0, q0 = share @ flat, share @ targets
+    p, q = flat - p0, targets - q0
+    scale = float((share @ (p * q).sum(1)) / (share @ (p * p).sum(1)))
+    return WeakPerspective(camera.rotation.copy(), scale, (q0 - scale * p0).astype(np.float32))
+
+
 def bounded_quadratic(
     normal: DoubleArray, right: DoubleArray, start: DoubleArray, low: DoubleArray, high: DoubleArray
 ) -> DoubleArray:

@@ -132,7 +132,13 @@ def _tube(
 def socket(side: str, rim: DoubleArray, box: tuple[float, float, float, float], template: DoubleArray) -> PartMesh:
     """The lid's thickness and the pocket behind it, from the rim around the eyeball."""
     middle = rim.mean(0)
-    steps = [(0.0, (0.0, 0.0, 0.0), 1.0), (0.0, (0.0, 0.0, -1.6), 1.0), (-0.12, (0.0, 0.0, -6.0), 0.6), (-0.15, (0.0, 0.0, -14.0), 0.2)]
+    steps = [
+        (0.0, (0.0, 0.0, 0.0), 1.0),
+        (0.0, (0.0, 0.0, -1.6), 1.0),
+        (-0.1, (0.0, 0.0, -6.0), 0.8),
+        (-0.1, (0.0, 0.0, -12.0), 0.6),
+        (0.96, (0.0, 0.0, -16.0), 0.4),  # closes behind the eyeball
+    ]
     return _tube(f"socket_{side.lower()}", "socket", rim, middle, steps, box, template)
 
 
