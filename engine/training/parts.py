@@ -137,7 +137,7 @@ def socket(side: str, rim: DoubleArray, box: tuple[float, float, float, float], 
         (0.0, (0.0, 0.0, -1.6), 1.0),
         (-0.1, (0.0, 0.0, -6.0), 0.8),
         (-0.1, (0.0, 0.0, -12.0), 0.6),
-        (0.96, (0.0, 0.0, -16.0), 0.4),  # closes behind the eyeball
+        (0.999, (0.0, 0.0, -16.0), 0.4),  # closes behind the eyeball
     ]
     return _tube(f"socket_{side.lower()}", "socket", rim, middle, steps, box, template)
 
@@ -152,7 +152,7 @@ def mouth_bag(rim: DoubleArray, box: tuple[float, float, float, float], template
         (-0.1, (0.0, 0.0, -20.0), 0.9),
         (0.1, (0.0, -2.0, -34.0), 0.8),
         (0.6, (0.0, -3.0, -44.0), 0.6),
-        (0.98, (0.0, -3.0, -46.0), 0.5),
+        (0.999, (0.0, -3.0, -46.0), 0.5),
     ]
     return _tube("mouth", "mouth", rim, middle, steps, box, template)
 
