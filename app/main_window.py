@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ class MainWindow(QMainWindow):
     """Viewport in the middle, photo on the left, expressions on the right, view and detail below the photo."""
 
     first_painted = Signal()
+    ready = Signal()  # once, soon after the first paint: photos may come
 
     def __init__(self, engine: EngineService, settings: QSettings, camera_file: Path | None = None) -> None:
         super().__init__()
@@ -94,9 +96,9 @@ class MainWindow(QMainWindow):
         self.expression_panel = ExpressionPanel()
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         self.docks = {
-            "photo": self._dock("Photo", self.photo_panel, left),
+            "photo": self._dock("Photo", None, left),
             "view": self._dock("View", self.view_panel, left),
-            "detail": self._dock("Detail", self.detail_panel, left),
+            "detail": self._dock("Detail", None, left),
             "expressions": self._dock("Expressions", self.expression_panel, right),
         }
         self.tabifyDockWidget(self.docks["view"], self.docks["detail"])
@@ -110,13 +112,16 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self.pack_label)
         self.statusBar().setSizeGripEnabled(False)
 
-    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+    def _dock(self, title: str, widget: QWidget | None, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(f"{title.lower()}_dock")
-        widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        dock.setWidget(widget)
+        self._fill_dock(dock, widget if widget is not None else QWidget())
         self.addDockWidget(area, dock)
         return dock
+
+    def _fill_dock(self, dock: QDockWidget, widget: QWidget) -> None:
+        widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        dock.setWidget(widget)
 
     def _make_menus(self) -> None:
         self._samples = QMenu("Open &Sample", self)
@@ -181,10 +186,17 @@ class MainWindow(QMainWindow):
     @Slot()
     def _after_first_paint(self) -> None:
         """Everything that the first picture of the window does not need."""
+        # On this thread: an import in another one makes PySide create types, while Qt looks types up here without the
+        # interpreter's lock, and that crashes (seen with PySide 6.11). The engine does not work yet, so the pause is
+        # not felt.
+        importlib.import_module("pyqtgraph")
+        self._fill_dock(self.docks["photo"], self.photo_panel)
+        self._fill_dock(self.docks["detail"], self.detail_panel)
         self.viewport.warm_up()
         job = Job(self._engine.warm_up(), Lane.WARM_UP)
         job.finished.connect(self._on_warm)
         self.engine_thread.submit(job)  # a failure here comes again, with its dialog, when a photo is opened
+        self.ready.emit()
 
     @Slot(object)
     def _on_warm(self, pack: ModelPack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +23,8 @@ FIRST_PAINT_VARIABLE = "DETAILED_FACE_FIRST_PAINT"
 
 SWITCH_INTERVAL_S = 0.0005
 """How soon the window gets the interpreter back from the engine thread; Python's 5 ms add up within one paint."""
+
+_THREADS_LIMIT_S = 2.0
 
 _ICON = Path(__file__).resolve().parent.parent / "resources" / "icons" / "detailed-face.png"
 
@@ -46,17 +49,29 @@ def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None 
     window.problems.install_hooks()
     window.first_painted.connect(start_logging)
     if photo is not None:
-        window.first_painted.connect(lambda: window.commands.open_source(photo))
+        window.ready.connect(lambda: window.commands.open_source(photo))
     wish = os.environ.get(FIRST_PAINT_VARIABLE, "")
     if wish:
         window.first_painted.connect(lambda: _report_first_paint(window, wish))
     window.show()
     code = app.exec()
-    if not window.stopped_in_time:
+    if not window.stopped_in_time or not _threads_ended():
         # A step that cannot be interrupted still runs. Its thread must not outlive the interpreter, so end at once:
         # settings are written, exports are whole or absent.
         os._exit(code)
     return code
+
+
+def _threads_ended() -> bool:
+    """Wait for Python's threads: one that is in an import or a camera while the interpreter ends crashes it."""
+    end = time.monotonic() + _THREADS_LIMIT_S
+    for thread in threading.enumerate():
+        # 'Dummy': a thread of Qt that has run Python code; it counts as alive for ever.
+        if thread is not threading.current_thread() and not thread.name.startswith("Dummy-"):
+            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                return False
+    return True
 
 
 def _report_first_paint(window: MainWindow, wish: str) -> None:
