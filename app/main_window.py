@@ -90,9 +90,11 @@ class MainWindow(QMainWindow):
         self.viewport = Viewport()
         self.card = OverlayCard(self.viewport)
         self.setCentralWidget(self.viewport)
-        self.photo_panel = PhotoPanel()
+        self.photo_panel = PhotoPanel(self)
         self.view_panel = ViewPanel()
-        self.detail_panel = DetailPanel()
+        self.detail_panel = DetailPanel(self)
+        for late in (self.photo_panel, self.detail_panel):
+            late.hide()  # until pyqtgraph is there
         self.expression_panel = ExpressionPanel()
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         self.docks = {
@@ -122,6 +124,7 @@ class MainWindow(QMainWindow):
     def _fill_dock(self, dock: QDockWidget, widget: QWidget) -> None:
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         dock.setWidget(widget)
+        widget.show()
 
     def _make_menus(self) -> None:
         self._samples = QMenu("Open &Sample", self)
