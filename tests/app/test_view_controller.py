@@ -98,3 +98,7 @@ def test_arriving_maps_are_drawn_only_where_they_show(controllers, session, boar
     session.refine_face(session.face.with_map(cheeks, synthetic.make_map(2)))
     qtbot.waitUntil(lambda: bool(board.shown))
     assert board.shown[-1].face.key_maps[smile] is not None
+
+
+def test_full_quality_comes_within_the_promised_time():
+    assert REST_MS <= 100  # of 200 ms: the rest is for the drawing
