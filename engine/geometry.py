@@ -194,3 +194,18 @@ def _split(faces: IntArray, count: int) -> tuple[IntArray, IntArray]:
     children = np.stack([a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca], axis=-1)
     pairs = np.stack([edges // count, edges % count], axis=-1)
     return children.reshape(-1, 3).astype(np.int32), pairs.astype(np.int32)
+
+
+def coarser_faces(faces: IntArray) -> IntArray:
+    """The triangles that were split in four last, or ``faces`` itself where they were not: (F / 4, 3) int32.
+
+    Args:
+        faces: (F, 3) int32; children of face f are faces 4f..4f+3, at its three corners and in its middle, as
+            ``midpoint_subdivision`` and the packs' Loop subdivision write them.
+    """
+    if len(faces) % 4:
+        return faces
+    first, second, third, middle = faces.reshape(-1, 4, 3).transpose(1, 0, 2)
+    split = (middle == np.stack([first[:, 1], second[:, 2], third[:, 0]], -1)).all()
+    corners = np.stack([first[:, 0], second[:, 1], third[:, 2]], -1)
+    return np.ascontiguousarray(corners) if split else faces

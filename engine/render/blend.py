@@ -14,6 +14,7 @@ from engine.types import FaceAsset, Pose, Topology
 _LANES = 4  # shares in one texel
 _MOST_GROUPS = 16  # as in blend.frag
 _SHARES_WIDTH = 1024  # as in blend.frag
+_SMALLEST_DRAG_PX = 256  # smaller maps are not worth shrinking more than by half
 _LEAST_SHARE = 1e-4  # of a map of at most a few mm: far below what shows
 _LEAST_SHARE_INTERACTIVE = 0.02  # keys that act elsewhere leave traces everywhere: not worth the time of a drag
 
@@ -21,13 +22,17 @@ _LEAST_SHARE_INTERACTIVE = 0.02  # keys that act elsewhere leave traces everywhe
 class MapBlender:
     """Holds the blended map of the last pose, at full and at half size. Owner: FaceRenderer. GL thread only."""
 
-    def __init__(self, ctx: moderngl.Context) -> None:
+    def __init__(self, ctx: moderngl.Context, drag_shrink: int = 2) -> None:
         """Compile the programs.
+
+        Args:
+            ctx: a current context.
+            drag_shrink: during drags maps are this many times smaller along each side: 2, or 4 for slow computers.
 
         Raises:
             GpuError: the driver refuses a shader.
         """
-        self._ctx = ctx
+        self._ctx, self._drag_shrink = ctx, drag_shrink
         self._table_program = Program(ctx, "blend_table.vert", "blend_table.frag")
         self._ring_program = Program(ctx, "screen.vert", "blend_ring.frag")
         self._blend_program = Program(ctx, "screen.vert", "blend.frag")
@@ -93,7 +98,7 @@ class MapBlender:
         if target is None or target.topology is not topology:
             if target is not None:
                 target.release()
-            target = self._targets[half] = BlendTarget(self._ctx, topology, half=half)
+            target = self._targets[half] = BlendTarget(self._ctx, topology, shrink=self._drag_shrink if half else 1)
         return target
 
     def _blend(self, face: FaceAsset, pose: Pose, keys: IntArray, maps: list[FloatArray], target: BlendTarget) -> None:
@@ -154,11 +159,14 @@ class MapBlender:
 class BlendTarget:
     """The blended map at one size, with the memory of what it holds. Owner: MapBlender."""
 
-    def __init__(self, ctx: moderngl.Context, topology: Topology, *, half: bool) -> None:
+    def __init__(self, ctx: moderngl.Context, topology: Topology, *, shrink: int) -> None:
         self._ctx = ctx
         self.topology = topology
-        self.half = half
-        self.size = max(1, topology.window.map_size // (2 if half else 1))
+        self.half = shrink > 1
+        full = topology.window.map_size
+        while shrink > 2 and full // shrink < _SMALLEST_DRAG_PX:
+            shrink //= 2
+        self.size = max(1, full // shrink)
         shape = (self.size, self.size)
         self.heights = ctx.texture(shape, 1, dtype="f4")
         """R32F, mm, row 0 first; above 1e8 off the skin."""

@@ -1,4 +1,4 @@
-"""The face mesh as GL buffers: one set of vertices for the light mesh and for the subdivided one."""
+"""The face mesh as GL buffers: one set of vertices for the light mesh of drags and for the subdivided one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import moderngl
 import numpy as np
 
 from engine.arrays import FloatArray, IntArray
-from engine.geometry import Subdivision, VertexNormals, corner_vertices, midpoint_subdivision
+from engine.geometry import Subdivision, VertexNormals, coarser_faces, corner_vertices, midpoint_subdivision
 from engine.render.program import Program
 from engine.types import FaceAsset, Part, Pose, Topology
 
@@ -31,6 +31,10 @@ class MeshTables:
     """(C, 2) float32, v up."""
     faces: IntArray
     """(F, 3) int32 into the corners."""
+    coarse: IntArray
+    """(F', 3) int32 into the corners: for drags, the skin before its last subdivision where it has one."""
+    coarse_runs: tuple[tuple[int, int], ...]
+    """First face and one past the last of each part in ``coarse``."""
     fine: Subdivision
     """The corner mesh subdivided once; its first C vertices are the corners."""
     edges: IntArray
@@ -51,10 +55,14 @@ def mesh_tables(topology: Topology) -> MeshTables:
     edges = fine.vertex_edges[0]
     middles = np.arange(C, C + len(edges), dtype=np.int32)
     halves = np.stack([edges[:, 0], middles, middles, edges[:, 1]], axis=-1).reshape(-1, 2)
+    runs = [coarser_faces(faces[slice(*part.faces)]) for part in topology.parts]
+    ends = np.cumsum([len(run) for run in runs]).tolist()
     return MeshTables(
         vertex_of_corner=vertex_of_corner,
         corner_uvs=topology.uvs[uv_of_corner],
         faces=faces,
+        coarse=np.ascontiguousarray(np.concatenate(runs)),
+        coarse_runs=tuple(zip([0, *ends[:-1]], ends, strict=True)),
         fine=fine,
         edges=edges,
         fine_edges=halves,
@@ -85,7 +93,7 @@ class FaceMesh:
         self._moving = ctx.buffer(reserve=count * 6 * _FLOAT_BYTES, dynamic=True)
         self._fixed = ctx.buffer(reserve=count * 3 * _FLOAT_BYTES)
         self._indices = {
-            ("faces", False): ctx.buffer(tables.faces),
+            ("faces", False): ctx.buffer(tables.coarse),
             ("faces", True): ctx.buffer(tables.fine.faces),
             ("edges", False): ctx.buffer(tables.edges),
             ("edges", True): ctx.buffer(tables.fine_edges),
@@ -122,7 +130,7 @@ class FaceMesh:
     def draw_part(self, program: Program, part: Part, *, fine: bool) -> None:
         """Draw the triangles of one part with the program."""
         corners = 3 * (4**_REST_TIMES if fine else 1)
-        first, end = part.faces
+        first, end = part.faces if fine else self._tables.coarse_runs[self.topology.parts.index(part)]
         self._array(program, "faces", fine).render(moderngl.TRIANGLES, (end - first) * corners, first * corners)
 
     def draw_edges(self, program: Program, *, fine: bool) -> None:

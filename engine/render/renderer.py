@@ -10,6 +10,7 @@ import numpy as np
 from engine.arrays import ByteArray, FloatArray
 from engine.camera import OrbitCamera, clip_from_model_photo, rotation_matrix
 from engine.render.blend import MapBlender
+from engine.render.draft import DraftBuffer, draws_in_software
 from engine.render.mesh import FaceMesh
 from engine.render.program import Program
 from engine.render.state import RenderState
@@ -56,7 +57,9 @@ class FaceRenderer:
         self._photo_program = Program(ctx, "screen.vert", "photo.frag")
         self._background_pass = ctx.vertex_array(self._background.glo, [])
         self._photo_pass = ctx.vertex_array(self._photo_program.glo, [])
-        self.blender = MapBlender(ctx)
+        software = draws_in_software(ctx)
+        self._draft = DraftBuffer(ctx) if software else None
+        self.blender = MapBlender(ctx, drag_shrink=4 if software else 2)
         self._mesh: FaceMesh | None = None
         self._person: FaceAsset | None = None
         self._neutral: Pose | None = None
@@ -79,6 +82,22 @@ class FaceRenderer:
             pose = self._prepared(state.face, state.pose)
             mesh = self._posed_mesh(state.face, pose, fine=not state.interactive)
             detail = self.blender.target(state.face, pose, interactive=state.interactive).relief
+        if state.interactive and mesh is not None and self._draft is not None:
+            smaller, size = self._draft.sized(size_px)
+            self._draw_into(state, mesh, detail, smaller, size)
+            self._draft.enlarge(target, size_px)
+        else:
+            self._draw_into(state, mesh, detail, target, size_px)
+
+    def _draw_into(
+        self,
+        state: RenderState,
+        mesh: FaceMesh | None,
+        detail: moderngl.Texture | None,
+        target: moderngl.Framebuffer,
+        size_px: tuple[int, int],
+    ) -> None:
+        width, height = size_px
         target.use()
         target.viewport = (0, 0, width, height)
         target.color_mask, target.depth_mask = (True, True, True, True), True
@@ -100,6 +119,8 @@ class FaceRenderer:
         self._background_pass.release()
         self._photo_pass.release()
         self.blender.release()
+        if self._draft is not None:
+            self._draft.release()
         if self._mesh is not None:
             self._mesh.release()
         for kept in (self._skin, self._photo):

@@ -53,7 +53,7 @@ class MapLayers:
     """Those displacement maps that are in use, in one texture array that grows with them. Owner: BlendTarget."""
 
     def __init__(self, ctx: moderngl.Context, size: int) -> None:
-        """size: of the layers; maps of twice that size are halved on their way."""
+        """size: of the layers; maps of two or four times that size are halved on their way."""
         self._ctx = ctx
         self._size = size
         self._texture: moderngl.TextureArray | None = None
@@ -110,7 +110,9 @@ class MapLayers:
     def _upload(self, layer: int, map_mm: FloatArray) -> None:
         if self._texture is None:
             raise ValueError("MapLayers: no texture to upload to")
-        pixels = map_mm if map_mm.shape[0] == self._size else halved(map_mm)
+        pixels = map_mm
+        while pixels.shape[0] >= 2 * self._size:
+            pixels = halved(pixels)
         check("map_mm", pixels, (self._size, self._size))
         self._texture.write(np.ascontiguousarray(pixels), viewport=(0, 0, layer, self._size, self._size, 1))
         self._maps[layer] = map_mm
