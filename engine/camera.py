@@ -63,7 +63,9 @@ def yaw_deg(camera: WeakPerspective) -> float:
     return float(np.degrees(np.arctan2(forward[0], forward[2])))
 
 
-def clip_from_model_photo(camera: WeakPerspective, width: int, height: int, depth_range_mm: float = 400.0) -> FloatArray:
+def clip_from_model_photo(
+    camera: WeakPerspective, width: int, height: int, depth_range_mm: float = 400.0
+) -> FloatArray:
     """(4, 4) float32 OpenGL matrix that lays the model over its photo of ``width`` x ``height`` px."""
     turn = rotation_matrix(camera.rotation)
     s, (tx, ty) = camera.scale_px_per_mm, camera.translation_px
@@ -96,7 +98,9 @@ class OrbitCamera:
     def orbited(self, azimuth_deg: float, elevation_deg: float) -> OrbitCamera:
         """Turned by the given angles; the elevation stops at the poles."""
         elevation = float(np.clip(self.elevation_deg + elevation_deg, -_PITCH_LIMIT_DEG, _PITCH_LIMIT_DEG))
-        return replace(self, azimuth_deg=(self.azimuth_deg + azimuth_deg + 180.0) % 360.0 - 180.0, elevation_deg=elevation)
+        return replace(
+            self, azimuth_deg=(self.azimuth_deg + azimuth_deg + 180.0) % 360.0 - 180.0, elevation_deg=elevation
+        )
 
     def zoomed(self, factor: float) -> OrbitCamera:
         """Closer by ``factor`` within the allowed range."""

@@ -27,7 +27,9 @@ class NoFaceFound(PhotoError):
     """The photo was read, but no face was found in it."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"No face was found in {name}.", "Use a frontal, well lit photo in which the whole face shows.")
+        super().__init__(
+            f"No face was found in {name}.", "Use a frontal, well lit photo in which the whole face shows."
+        )
 
 
 class ModelFileError(AppError):

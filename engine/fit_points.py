@@ -35,8 +35,22 @@ _DENSE_OUTLINE = (
 )  # fmt: skip
 
 # Standard deviation of a weight (prior), by the name's beginning; gaze is not readable from lids alone.
-_PRIOR_SD = {"eyeLook": 0.02, "mouthClose": 0.12, "cheekPuff": 0.15, "jawForward": 0.15, "jawLeft": 0.15, "jawRight": 0.15}
-_PRIOR_SD |= {"mouthRoll": 0.3, "mouthShrug": 0.3, "mouthPress": 0.3, "mouthDimple": 0.3, "eyeBlink": 0.7, "jawOpen": 0.8}
+_PRIOR_SD = {
+    "eyeLook": 0.02,
+    "mouthClose": 0.12,
+    "cheekPuff": 0.15,
+    "jawForward": 0.15,
+    "jawLeft": 0.15,
+    "jawRight": 0.15,
+}
+_PRIOR_SD |= {
+    "mouthRoll": 0.3,
+    "mouthShrug": 0.3,
+    "mouthPress": 0.3,
+    "mouthDimple": 0.3,
+    "eyeBlink": 0.7,
+    "jawOpen": 0.8,
+}
 _PRIOR_SD |= {"mouthSmile": 0.9, "eyeSquint": 0.5, "eyeWide": 0.4, "mouthPucker": 0.4, "mouthFunnel": 0.25}
 _PRIOR_SD |= {"mouthLowerDown": 0.3, "mouthUpperUp": 0.35, "mouthStretch": 0.3}
 _DEFAULT_SD = 0.45

@@ -14,9 +14,9 @@ import numpy as np
 
 from engine import camera as cameras
 from engine import expressions
-from engine.arrays import DoubleArray, FloatArray, IntArray
-from engine.fit_solvers import aligned_camera, bounded_quadratic, gauss_newton_pose, shifted_and_scaled
+from engine.arrays import DoubleArray, FloatArray
 from engine.fit_points import HALF_PX, FitPoints, collect, expression_prior
+from engine.fit_solvers import aligned_camera, bounded_quadratic, gauss_newton_pose, shifted_and_scaled
 from engine.morphable import identity_basis, person_shapes
 from engine.packs.pack import ModelPack
 from engine.types import Fit, Landmarks, Progress, WeakPerspective
@@ -81,7 +81,9 @@ def _noise_px(points: FitPoints) -> float:
 
 
 def _pose_step(points: FitPoints, state: _State) -> _State:
-    return replace(state, camera=gauss_newton_pose(state.camera, _positions(points, state), points.targets, points.weights))
+    return replace(
+        state, camera=gauss_newton_pose(state.camera, _positions(points, state), points.targets, points.weights)
+    )
 
 
 def _screen(camera: WeakPerspective) -> DoubleArray:
@@ -125,34 +127,32 @@ def _joint_step(points: FitPoints, state: _State, pack: ModelPack) -> _State:
     screen, shift = _screen(state.camera), state.camera.translation_px
     turned = position @ turn.T
     s = state.camera.scale_px_per_mm
-    n, I, J = len(position), basis.shape[2], shapes.shape[2] - 1
-    jacobian = np.zeros((n, 2, 6 + I + J))
+    n, modes, J = len(position), basis.shape[2], shapes.shape[2] - 1
+    jacobian = np.zeros((n, 2, 6 + modes + J))
     # A small turn w after R moves a point by w x (R v).
     jacobian[:, 0, 1], jacobian[:, 0, 2] = s * turned[:, 2], -s * turned[:, 1]
     jacobian[:, 1, 0], jacobian[:, 1, 2] = s * turned[:, 2], -s * turned[:, 0]
     jacobian[:, 0, 3], jacobian[:, 1, 3] = turned[:, 0], -turned[:, 1]
     jacobian[:, 0, 4] = jacobian[:, 1, 5] = 1.0
-    jacobian[:, :, 6 : 6 + I] = np.einsum("kc,nci->nki", screen, basis)
-    jacobian[:, :, 6 + I :] = np.einsum("kc,nce->nke", screen, shapes[:, :, 1:])
+    jacobian[:, :, 6 : 6 + modes] = np.einsum("kc,nci->nki", screen, basis)
+    jacobian[:, :, 6 + modes :] = np.einsum("kc,nce->nke", screen, shapes[:, :, 1:])
     root = np.sqrt(points.weights)[:, None] / _noise_px(points)
-    flat = (root[..., None] * jacobian).reshape(-1, 6 + I + J)
+    flat = (root[..., None] * jacobian).reshape(-1, 6 + modes + J)
     residual = (root * (points.targets - position @ screen.T - shift)).ravel()
     normal, right = flat.T @ flat, flat.T @ residual
     precision = 1.0 / pack.identity_sd.astype(np.float64) ** 2
-    normal[6 : 6 + I, 6 : 6 + I] += np.diag(precision)
-    right[6 : 6 + I] -= precision * (state.identity - pack.identity_mean)
+    normal[6 : 6 + modes, 6 : 6 + modes] += np.diag(precision)
+    right[6 : 6 + modes] -= precision * (state.identity - pack.identity_mean)
     quadratic, linear = expression_prior()
-    normal[6 + I :, 6 + I :] += quadratic
-    right[6 + I :] -= quadratic @ state.expression[1:] + linear
-    low, high = np.full(6 + I + J, -np.inf), np.full(6 + I + J, np.inf)
-    low[6 + I :], high[6 + I :] = -state.expression[1:], 1.0 - state.expression[1:]
-    step = bounded_quadratic(normal, right, np.zeros(6 + I + J), low, high)
+    normal[6 + modes :, 6 + modes :] += quadratic
+    right[6 + modes :] -= quadratic @ state.expression[1:] + linear
+    low, high = np.full(6 + modes + J, -np.inf), np.full(6 + modes + J, np.inf)
+    low[6 + modes :], high[6 + modes :] = -state.expression[1:], 1.0 - state.expression[1:]
+    step = bounded_quadratic(normal, right, np.zeros(6 + modes + J), low, high)
     moved = cameras.rotation_vector(cameras.rotation_matrix(step[:3]) @ turn)
-    camera = WeakPerspective(
-        moved.astype(np.float32), float(s + step[3]), (shift + step[4:6]).astype(np.float32)
-    )
-    expression = np.concatenate([[1.0], np.clip(state.expression[1:] + step[6 + I :], 0.0, 1.0)])
-    return _State(camera, state.identity + step[6 : 6 + I], expression)
+    camera = WeakPerspective(moved.astype(np.float32), float(s + step[3]), (shift + step[4:6]).astype(np.float32))
+    expression = np.concatenate([[1.0], np.clip(state.expression[1:] + step[6 + modes :], 0.0, 1.0)])
+    return _State(camera, state.identity + step[6 : 6 + modes], expression)
 
 
 def _turned_back(points: FitPoints, state: _State, pack: ModelPack) -> _State:
@@ -170,7 +170,9 @@ def _turned_back(points: FitPoints, state: _State, pack: ModelPack) -> _State:
     state = replace(state, camera=replace(state.camera, rotation=rotation.astype(np.float32)))
     for _ in range(3):
         points = points.seen_from(state.camera, _positions(points, state))
-        state = replace(state, camera=shifted_and_scaled(state.camera, _positions(points, state), points.targets, points.weights))
+        state = replace(
+            state, camera=shifted_and_scaled(state.camera, _positions(points, state), points.targets, points.weights)
+        )
         state = _identity_step(points, state, pack)
         state = _expression_step(points, state)
     return state

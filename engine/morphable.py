@@ -35,7 +35,8 @@ def identity_basis(mean: FloatArray, core: FloatArray, expression: DoubleArray) 
     """Position of the mean person (n, 3) and its derivative by identity (n, 3, I) at one expression, float64 mm.
 
     Args:
-        mean: (n, 3, E) float32, and core: (n, 3, E, I) float32, as for ``person_shapes``.
+        mean: (n, 3, E) float32, as for ``person_shapes``.
+        core: (n, 3, E, I) float32, likewise.
         expression: (E,) with [0] = 1.
     """
     weights = expression.astype(np.float32)

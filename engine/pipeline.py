@@ -130,9 +130,7 @@ def _spoken(key_name: str) -> str:
     return "'" + key_name.replace("_", " ") + "'"
 
 
-def _summed(
-    before: Sequence[tuple[str, float]], new: Sequence[tuple[str, float]]
-) -> tuple[tuple[str, float], ...]:
+def _summed(before: Sequence[tuple[str, float]], new: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
     total = dict(before)
     for stage, seconds in new:
         total[stage] = total.get(stage, 0.0) + seconds

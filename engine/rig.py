@@ -148,7 +148,7 @@ def blend_maps(face: FaceAsset, posed: Pose) -> FloatArray:
             share = raster.interpolate(posed.map_weights[:, k : k + 1], face.topology.faces[:count])[..., 0]
             blended += share * key_map
             rest -= share
-    return blended + np.maximum(rest, 0.0) * face.map_or_fallback(0)
+    return np.asarray(blended + np.maximum(rest, 0.0) * face.map_or_fallback(0), np.float32)
 
 
 def closeness(face: FaceAsset, *, exact: bool = False) -> FloatArray:

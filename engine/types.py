@@ -84,6 +84,7 @@ class Topology:
 
     @property
     def skin(self) -> Part:
+        """The part that wears the photo and the detail."""
         return self.parts[0]
 
 

@@ -121,7 +121,9 @@ def make_asset(seed: int = 0, *, keys: bool = True) -> FaceAsset:
         pack="open",
         topology=topology,
         photo=make_photo(),
-        landmarks=Landmarks(dense.astype(np.float32), dense[:68].astype(np.float32), FaceBox(25, 32, 175, 228, 1.0, 20.0)),
+        landmarks=Landmarks(
+            dense.astype(np.float32), dense[:68].astype(np.float32), FaceBox(25, 32, 175, 228, 1.0, 20.0)
+        ),
         fit=Fit(
             camera=WeakPerspective(np.zeros(3, np.float32), 1.05, np.array([100, 130], np.float32)),
             identity=np.zeros(50, np.float32),

@@ -1,37 +1,25 @@
-"""pyqtgraph when it is needed: imported beside the running window, so that nobody waits for it."""
+"""pyqtgraph when it is needed: imported after the window is there, so that nobody waits for it."""
 
 from __future__ import annotations
 
 import importlib
-import sys
-import threading
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
-_POLL_MS = 20
-_import_lock = threading.Lock()
-
 
 def when_plotting_is_ready(owner: QObject, build: Callable[[], None]) -> None:
-    """Call ``build`` on the main thread once pyqtgraph is imported; never when ``owner`` is gone by then.
+    """Call ``build`` from the event loop with pyqtgraph imported; never when ``owner`` is gone by then.
 
-    The import (0.3 s) runs in a thread of its own: on the main thread it would be a gap that the user feels.
+    The import belongs to the main thread: beside a running event loop it can crash the Qt binding.
     """
-    thread = threading.Thread(target=_import_pyqtgraph, name="import pyqtgraph", daemon=True)
-    thread.start()
     timer = QTimer(owner)
+    timer.setSingleShot(True)
 
-    def look() -> None:
-        if not thread.is_alive():
-            timer.stop()
-            timer.deleteLater()
-            build()
-
-    timer.timeout.connect(look)
-    timer.start(0 if "pyqtgraph" in sys.modules else _POLL_MS)
-
-
-def _import_pyqtgraph() -> None:
-    with _import_lock:
+    def start() -> None:
         importlib.import_module("pyqtgraph")
+        timer.deleteLater()
+        build()
+
+    timer.timeout.connect(start)
+    timer.start(0)

@@ -96,6 +96,9 @@ def thin_plate(sources: DoubleArray, moves: DoubleArray, at: DoubleArray, stiffn
     """Move ``at`` (n, 3) by the smoothest field that moves ``sources`` (m, 3) by ``moves`` (m, 3).
 
     Args:
+        sources: (m, 3) mm.
+        moves: (m, 3) mm.
+        at: (n, 3) mm.
         stiffness: 0 interpolates; larger values trade exactness for smoothness (same unit as the distances).
 
     Source: thin-plate (biharmonic) splines in space, Bookstein 1989 with the 3-D kernel |r|.

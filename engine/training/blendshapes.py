@@ -20,32 +20,23 @@ from engine.arrays import DoubleArray, IntArray
 from engine.training import cage as p
 from engine.training.anthropometry import EYE_CENTRE_MM, EYE_RADIUS_MM
 from engine.training.handles import Spreader
+from engine.training.regions import (
+    BROWS,
+    EYES,
+    EYES_L,
+    EYES_R,
+    FOREHEAD,
+    JAWLINE,
+    LIPS,
+    LOWER_RINGS,
+    MOUTH_FIXED,
+    NOSE,
+    SIDES,
+    UPPER_RINGS,
+)
 
-# Four rings of each lip from the skin inwards, eleven columns from the person's right corner to the left.
-UPPER_RINGS = (
-    p.OUTER_UPPER,
-    (76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306),
-    (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292),
-    p.INNER_UPPER,
-)
-LOWER_RINGS = (
-    p.OUTER_LOWER,
-    (76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306),
-    (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292),
-    p.INNER_LOWER,
-)
 _JAW_OPEN_RAD = np.radians(18.0)
 _LID_MM = 0.7
-_FOREHEAD = {10, 109, 67, 103, 54, 21, 162, 338, 297, 332, 284, 251, 389}
-_SIDES = {127, 234, 93, 132, 356, 454, 323, 361}
-_JAWLINE = {58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288}
-_NOSE = {168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 48, 278}
-_EYES_R = {33, 133, *p.LID_UPPER_R, *p.LID_LOWER_R}
-_EYES_L = {263, 362, *p.LID_UPPER_L, *p.LID_LOWER_L}
-_EYES = _EYES_R | _EYES_L
-_BROWS = {*p.BROW_UPPER_R, *p.BROW_LOWER_R, *p.BROW_UPPER_L, *p.BROW_LOWER_L}
-_LIPS = {i for rings in (UPPER_RINGS, LOWER_RINGS) for ring in rings for i in ring}
-_MOUTH_FIXED = _FOREHEAD | _SIDES | _JAWLINE | _NOSE | _EYES | _BROWS
 
 LipMotion = Callable[[float, int, bool], tuple[float, float, float]]
 """(t from -1 right corner to 1 left corner, ring 0 skin .. 3 inside, upper?) -> motion in half mouth widths."""
@@ -131,7 +122,7 @@ class ExpressionRig:
         handles |= {i: np.array([w]) for i, w in part.items()}
         handles |= {int(self._mirror[i]): np.array([w]) for i, w in part.items()}
         above = {i for ring in UPPER_RINGS for i in ring[3:-3]}
-        fixed = _FOREHEAD | {127, 234, 93, 356, 454, 323} | _NOSE | _EYES | _BROWS | above | {50, 280, 101, 330}
+        fixed = FOREHEAD | {127, 234, 93, 356, 454, 323} | NOSE | EYES | BROWS | above | {50, 280, 101, 330}
         weight = self._spreader.spread(handles, fixed - set(handles))[:, 0]
         weight = (weight + weight[self._mirror]) / 2
         return np.clip(weight, 0, 1)
@@ -166,7 +157,7 @@ class ExpressionRig:
         homogeneous = np.concatenate([face, np.ones((len(face), 1))], 1)
         rigid = {name: self._jaw[:, None] * (homogeneous @ affine) for name, affine in self.jaw_affines(face).items()}
         corner = {61: (1.6, 0, -0.8), 291: (-1.6, 0, -0.8)}  # corners draw inwards
-        narrowing = self._spreader.spread({i: np.array(m, float) for i, m in corner.items()}, _MOUTH_FIXED | {0, 17})
+        narrowing = self._spreader.spread({i: np.array(m, float) for i, m in corner.items()}, MOUTH_FIXED | {0, 17})
         opened = rigid["jawOpen"] + narrowing
         gap = opened[p.LOWER_LIP_IN] - opened[p.UPPER_LIP_IN]
         close: dict[int, DoubleArray] = {}
@@ -175,7 +166,7 @@ class ExpressionRig:
                 for k, i in enumerate(ring):
                     target = opened[p.INNER_LOWER[k]] - opened[p.INNER_UPPER[k]] if 0 < k < 10 else 0 * gap
                     close[i] = share * target
-        closed = self._spreader.spread(close, _MOUTH_FIXED | {199, 175})
+        closed = self._spreader.spread(close, MOUTH_FIXED | {199, 175})
         return {
             **rigid,
             "jawOpen": opened,
@@ -196,7 +187,7 @@ class ExpressionRig:
             scaled = np.array(move) * unit / 26.0
             handles[point] = scaled
             handles[int(self._mirror[point])] = scaled * (-1, 1, 1) if self._mirror[point] != point else scaled
-        return self._spreader.spread(handles, _MOUTH_FIXED - set(handles))
+        return self._spreader.spread(handles, MOUTH_FIXED - set(handles))
 
     def _lip_pairs(self, face: DoubleArray) -> dict[str, DoubleArray]:
         def sign(t: float) -> float:
@@ -238,13 +229,21 @@ class ExpressionRig:
             "mouthSmile": self._lips(
                 face,
                 smile,
-                {205: (-1.5, 3.6, 1.0), 50: (-0.8, 3.4, 1.6), 101: (-0.3, 2.4, 1.2), 187: (-2.0, 3.0, 0.4), 129: (-0.8, 0.8, 0)},
+                {
+                    205: (-1.5, 3.6, 1.0),
+                    50: (-0.8, 3.4, 1.6),
+                    101: (-0.3, 2.4, 1.2),
+                    187: (-2.0, 3.0, 0.4),
+                    129: (-0.8, 0.8, 0),
+                },
             ),
             "mouthDimple": self._lips(face, dimple, {205: (-0.4, 0.4, 0.4), 214: (-0.5, 0.3, 0.2)}),
             "mouthFrown": self._lips(face, frown, {204: (-0.3, -3.2, 0), 32: (0, -1.2, 0.4), 199: (0, 0.8, 0.4)}),
             "mouthStretch": self._lips(face, stretch, {214: (-3.0, -1.6, -1.2), 204: (-3.0, -2.4, -1.0)}),
             "mouthPress": self._lips(face, press, {199: (0, 0.7, 0.3), 205: (-0.2, 0.2, 0.4)}),
-            "mouthUpperUp": self._lips(face, upper_up, {205: (-0.4, 2.8, 0.6), 203: (-0.6, 3.2, 0.2), 129: (-0.4, 1.2, 0)}),
+            "mouthUpperUp": self._lips(
+                face, upper_up, {205: (-0.4, 2.8, 0.6), 203: (-0.6, 3.2, 0.2), 129: (-0.4, 1.2, 0)}
+            ),
             "mouthLowerDown": self._lips(face, lower_down, {204: (-0.4, -3.2, 0.2), 194: (-0.4, -3.6, 0.2)}),
         }
 
@@ -279,7 +278,11 @@ class ExpressionRig:
 
         def shrug_lower(t: float, r: int, up: bool) -> tuple[float, float, float]:
             c = abs(t)
-            return (0.0, 0.04 * (1 - c**2), 0.0) if up else (0.0, (0.22, 0.20, 0.12, 0.04)[r] * (1 - c**2), 0.16 * (1 - c**2))
+            return (
+                (0.0, 0.04 * (1 - c**2), 0.0)
+                if up
+                else (0.0, (0.22, 0.20, 0.12, 0.04)[r] * (1 - c**2), 0.16 * (1 - c**2))
+            )
 
         def shrug_upper(t: float, r: int, up: bool) -> tuple[float, float, float]:
             c = abs(t)
@@ -288,7 +291,7 @@ class ExpressionRig:
 
         left = self._lips(face, aside, {})
         handles = {205: np.array([2.2, 0.4, -0.4]), 425: np.array([1.6, 0.6, 0.8]), 200: np.array([1.8, 0, 0])}
-        left = left + 0.6 * self._spreader.spread(handles, (_MOUTH_FIXED | _LIPS) - set(handles))
+        left = left + 0.6 * self._spreader.spread(handles, (MOUTH_FIXED | LIPS) - set(handles))
         chin = {200: (0, 3.0, 1.0), 199: (0, 3.4, 0.6), 201: (0, 2.6, 0.8), 175: (0, 2.0, 0.2)}
         return {
             "mouthPucker": self._lips(face, pucker, {205: (1.6, 0, 1.0), 204: (1.6, 0.4, 1.2), 187: (1.0, 0, 0.2)}),
@@ -298,7 +301,9 @@ class ExpressionRig:
             "mouthRollUpper": self._lips(face, roll_upper, {164: (0, -1.0, -0.4)}),
             "mouthRollLower": self._lips(face, roll_lower, {18: (0, 1.6, -0.6)}),
             "mouthShrugLower": self._lips(face, shrug_lower, {**chin, 18: (0, 3.6, 1.6)}),
-            "mouthShrugUpper": self._lips(face, shrug_upper, {164: (0, 2.4, 1.0), 203: (0, 0.6, 0), 200: (0, 1.8, 0.4), 199: (0, 1.6, 0.2)}),
+            "mouthShrugUpper": self._lips(
+                face, shrug_upper, {164: (0, 2.4, 1.0), 203: (0, 0.6, 0), 200: (0, 1.8, 0.4), 199: (0, 1.6, 0.2)}
+            ),
         }
 
     # -- eyes, brows, cheeks ---------------------------------------------------------------------------------------
@@ -333,7 +338,7 @@ class ExpressionRig:
         return handles
 
     def _lid_shapes(self, face: DoubleArray) -> dict[str, DoubleArray]:
-        fixed = _FOREHEAD | _SIDES | _JAWLINE | _NOSE | _LIPS | _BROWS | {50, 101, 205, 193}
+        fixed = FOREHEAD | SIDES | JAWLINE | NOSE | LIPS | BROWS | {50, 101, 205, 193}
         fixed |= {int(self._mirror[i]) for i in fixed}
         squint = self._lids(face, 0.16, 0.30) | {117: np.array([0.2, 1.4, 0.3]), 101: np.array([0.1, 1.2, 0.4])}
         table = {
@@ -349,7 +354,7 @@ class ExpressionRig:
 
     def _brow_shapes(self, face: DoubleArray) -> dict[str, DoubleArray]:
         reach = float(np.linalg.norm(face[105] - face[159])) / 17.0  # brow to lid, 1 on the average face
-        fixed = _FOREHEAD | _SIDES | _NOSE - {168} | _EYES | _LIPS | _JAWLINE | {50, 101}
+        fixed = FOREHEAD | SIDES | NOSE - {168} | EYES | LIPS | JAWLINE | {50, 101}
         fixed |= {int(self._mirror[i]) for i in fixed}
 
         def moved(upper: tuple[tuple[float, float, float], ...], share: float) -> dict[int, DoubleArray]:
@@ -362,28 +367,64 @@ class ExpressionRig:
         inner = moved(((0, 0, 0), (0, 0.8, 0), (-0.2, 3.2, -0.2), (-0.5, 7.0, -0.6), (-0.6, 8.2, -0.8)), 0.85)
         outer = moved(((-0.4, 6.2, -0.8), (-0.3, 7.4, -0.9), (0, 6.0, -0.6), (0, 2.4, -0.2), (0, 0.4, 0)), 0.85)
         return {
-            "browDown": self._symmetric(down | {9: reach * np.array([0, -3.0, 0.8]), 8: reach * np.array([0, -3.4, 0.9])}, fixed),
+            "browDown": self._symmetric(
+                down | {9: reach * np.array([0, -3.0, 0.8]), 8: reach * np.array([0, -3.4, 0.9])}, fixed
+            ),
             "browInnerUp": self._symmetric(inner | {9: reach * np.array([0, 6.0, -0.5])}, fixed),
             "browOuterUp": self._symmetric(outer, fixed),
         }
 
     def _cheek_shapes(self, face: DoubleArray) -> dict[str, DoubleArray]:
         width = float(face[454, 0] - face[234, 0]) / 133.5
-        fixed = _FOREHEAD | _SIDES | _JAWLINE | _BROWS | _EYES | _LIPS | _NOSE
-        puff = {205: (-1.6, 0, 6.0), 187: (-4.6, 0, 4.6), 207: (-3.0, -0.5, 5.6), 214: (-4.4, -0.8, 5.0), 50: (-2.0, 0.4, 2.6), 216: (-1.4, 0, 5.0)}
+        fixed = FOREHEAD | SIDES | JAWLINE | BROWS | EYES | LIPS | NOSE
+        puff = {
+            205: (-1.6, 0, 6.0),
+            187: (-4.6, 0, 4.6),
+            207: (-3.0, -0.5, 5.6),
+            214: (-4.4, -0.8, 5.0),
+            50: (-2.0, 0.4, 2.6),
+            216: (-1.4, 0, 5.0),
+        }
         puff |= {164: (0, 0, 1.6), 18: (0, 0, 1.8)}
-        squint = {117: (0.2, 3.2, 1.2), 118: (0.1, 3.0, 1.2), 50: (-0.4, 4.4, 2.0), 101: (0, 3.4, 1.6), 205: (-0.4, 2.2, 0.8)}
-        squint |= {145: (0, 1.2, 0.1), 144: (0, 1.1, 0.1), 153: (0, 0.9, 0.1), 163: (0, 0.7, 0.1), 23: (0, 1.8, 0.4), 24: (0, 1.8, 0.4)}
-        sneer = {129: (-0.6, 5.4, -0.2), 64: (-0.8, 4.8, -0.2), 48: (-0.7, 4.6, 0), 98: (-0.4, 3.4, 0), 203: (-0.5, 4.4, 0.2)}
-        sneer |= {36: (0.3, 3.6, 1.1), 126: (0.5, 3.0, 0.9), 198: (0.3, 3.3, 0.6), 122: (0.7, 1.1, 0.7), 193: (0.7, -0.9, 0.6)}
+        squint = {
+            117: (0.2, 3.2, 1.2),
+            118: (0.1, 3.0, 1.2),
+            50: (-0.4, 4.4, 2.0),
+            101: (0, 3.4, 1.6),
+            205: (-0.4, 2.2, 0.8),
+        }
+        squint |= {
+            145: (0, 1.2, 0.1),
+            144: (0, 1.1, 0.1),
+            153: (0, 0.9, 0.1),
+            163: (0, 0.7, 0.1),
+            23: (0, 1.8, 0.4),
+            24: (0, 1.8, 0.4),
+        }
+        sneer = {
+            129: (-0.6, 5.4, -0.2),
+            64: (-0.8, 4.8, -0.2),
+            48: (-0.7, 4.6, 0),
+            98: (-0.4, 3.4, 0),
+            203: (-0.5, 4.4, 0.2),
+        }
+        sneer |= {
+            36: (0.3, 3.6, 1.1),
+            126: (0.5, 3.0, 0.9),
+            198: (0.3, 3.3, 0.6),
+            122: (0.7, 1.1, 0.7),
+            193: (0.7, -0.9, 0.6),
+        }
         sneer |= {39: (0, 2.6, 0.1), 37: (0, 1.6, 0.1)}
 
         def scaled(table: dict[int, tuple[float, float, float]]) -> dict[int, DoubleArray]:
             return {i: width * np.array(move) for i, move in table.items()}
 
-        sneer_fixed = fixed - _NOSE - {37, 39, 267, 269} | {168, 1, 2, 4, 5, 6}
+        sneer_fixed = fixed - NOSE - {37, 39, 267, 269} | {168, 1, 2, 4, 5, 6}
         return {
             "cheekPuff": self._symmetric(scaled(puff), fixed),
-            "cheekSquint": self._symmetric(scaled(squint), fixed - _EYES_R - _EYES_L | {33, 133, 263, 362, *p.LID_UPPER_R, *p.LID_UPPER_L}),
+            "cheekSquint": self._symmetric(
+                scaled(squint), fixed - EYES_R - EYES_L | {33, 133, 263, 362, *p.LID_UPPER_R, *p.LID_UPPER_L}
+            ),
             "noseSneer": self._symmetric(scaled(sneer), sneer_fixed),
         }

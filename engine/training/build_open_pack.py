@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine import expressions
-from engine.arrays import DoubleArray, FloatArray, IntArray
+from engine.arrays import DoubleArray, IntArray
 from engine.resources import MANIFEST, RESOURCES
 from engine.training import anthropometry, distill, parts, sources
 from engine.training.blendshapes import ExpressionRig
@@ -105,16 +105,21 @@ def _rim(loop: IntArray, fine_faces: IntArray, first: int) -> IntArray:
     return np.roll(found, -int(np.flatnonzero(found == first)[0]))
 
 
-def fill_parts(mean: DoubleArray, control: DoubleArray, cage: Cage, fine: csr_matrix, faces: IntArray, rig: ExpressionRig) -> list[parts.PartMesh]:
+def fill_parts(
+    mean: DoubleArray, control: DoubleArray, cage: Cage, fine: csr_matrix, faces: IntArray, rig: ExpressionRig
+) -> list[parts.PartMesh]:
     """Eyes, sockets, mouth lining, teeth and tongue on the template."""
-    rows = {name: fine[_rim(loop, faces, int(loop[0]))].toarray() for name, loop in zip(("mouth", "Right", "Left"), cage.loops[1:], strict=True)}
+    rows = {
+        name: fine[_rim(loop, faces, int(loop[0]))].toarray()
+        for name, loop in zip(("mouth", "Right", "Left"), cage.loops[1:], strict=True)
+    }
     lips = rows["mouth"].mean(0)
     jaw = rig.jaw_affines(mean)
     filled = []
     for side in ("Right", "Left"):
         filled.append(parts.eye(side, rows[side].mean(0), control, parts.EYE_CHARTS[side]))
-        filled.append(parts.socket(side, rows[side], parts.SOCKET_BOXES[side], control))
-    filled.append(parts.mouth_bag(rows["mouth"], parts.MOUTH_BOX, control))
+        filled.append(parts.socket(side, rows[side], parts.SOCKET_BOXES[side]))
+    filled.append(parts.mouth_bag(rows["mouth"], parts.MOUTH_BOX))
     for row in ("upper", "lower"):
         filled.append(parts.teeth(row, lips, parts.TEETH_BOXES[row], control, jaw))
     filled.append(parts.tongue(lips, parts.TONGUE_BOX, control, jaw))
@@ -185,7 +190,9 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
         "motion": np.concatenate([m.motion for m in meshes], 1).astype(np.float16),
         "faces": np.concatenate(all_faces).astype(np.int32),
         "uvs": np.concatenate(uvs).astype(np.float32),
-        "mirror": np.concatenate([skin_mirror, fine.shape[0] + _mirror_index(vertices[fine.shape[0] :])]).astype(np.int32),
+        "mirror": np.concatenate([skin_mirror, fine.shape[0] + _mirror_index(vertices[fine.shape[0] :])]).astype(
+            np.int32
+        ),
         "part_names": np.array([t[0] for t in table]),
         "part_kinds": np.array([t[1] for t in table]),
         "part_sizes": np.array([t[2:] for t in table], np.int32),
@@ -203,29 +210,56 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
         "version": np.array(VERSION),
     }
     skin = matrix[: fine.shape[0]] @ mean_control[:, :, 0]
-    return Built(arrays, _report(mean, modes, mean_core, core, stretch(skin, faces, uvs[0] / (uvs[0][:, 0].max() - uvs[0][:, 0].min()))))
+    return Built(
+        arrays,
+        _report(mean, modes, mean_core, core, stretch(skin, faces, uvs[0] / (uvs[0][:, 0].max() - uvs[0][:, 0].min()))),
+    )
 
 
-def _report(mean: DoubleArray, modes: distill.Modes, mean_core: DoubleArray, core: DoubleArray, strain: tuple[DoubleArray, DoubleArray]) -> str:
+def _report(
+    mean: DoubleArray,
+    modes: distill.Modes,
+    mean_core: DoubleArray,
+    core: DoubleArray,
+    strain: tuple[DoubleArray, DoubleArray],
+) -> str:
     lines = ["# The open pack: report of its build", "", "Template against published figures (mm):", ""]
     lines += ["| measure | published mean | SD | ours | source |", "|---|---|---|---|---|"]
     lines += [f"| {n} | {m:.1f} | {sd:.1f} | {ours:.1f} | {src} |" for n, m, sd, ours, src in anthropometry.table(mean)]
     lines += ["", "Sources: F94 Farkas 1994; A99 Arnett et al. 1999; see `engine/training/anthropometry.py`.", ""]
     lines += [f"Identity modes: {len(modes.sd_mm)}, together {modes.share.sum():.2%} of the variance.", ""]
     lines += ["| mode | SD mm | share % |", "|---|---|---|"]
-    lines += [f"| {i + 1} | {sd:.3f} | {100 * share:.2f} |" for i, (sd, share) in enumerate(zip(modes.sd_mm, modes.share, strict=True))]
+    lines += [
+        f"| {i + 1} | {sd:.3f} | {100 * share:.2f} |"
+        for i, (sd, share) in enumerate(zip(modes.sd_mm, modes.share, strict=True))
+    ]
     shapes = mean_core[:, :, 1:].reshape(-1, len(expressions.SHAPES)).T
     unit = shapes / np.linalg.norm(shapes, axis=1, keepdims=True)
     alike = unit @ unit.T - 2 * np.eye(len(unit))
     i, j = np.unravel_index(alike.argmax(), alike.shape)
-    lines += ["", f"Most alike shapes: {expressions.SHAPE_NAMES[i]} and {expressions.SHAPE_NAMES[j]}, correlation {alike[i, j]:.3f}."]
+    lines += [
+        "",
+        f"Most alike shapes: {expressions.SHAPE_NAMES[i]} and {expressions.SHAPE_NAMES[j]}, correlation {alike[i, j]:.3f}.",
+    ]
     change = np.sqrt((core[:, :, 1:] ** 2).sum((0, 1, 3)) / POINTS)
     size = np.sqrt((mean_core[:, :, 1:] ** 2).sum((0, 1)) / POINTS)
-    lines += ["", "Shapes: RMS motion over the cage, and its SD over identities (mm):", "", "| shape | RMS | SD over identities | largest |", "|---|---|---|---|"]
+    lines += [
+        "",
+        "Shapes: RMS motion over the cage, and its SD over identities (mm):",
+        "",
+        "| shape | RMS | SD over identities | largest |",
+        "|---|---|---|---|",
+    ]
     largest = np.linalg.norm(mean_core[:, :, 1:], axis=1).max(0)
-    lines += [f"| {n} | {a:.2f} | {b:.3f} | {c:.1f} |" for n, a, b, c in zip(expressions.SHAPE_NAMES, size, change, largest, strict=True)]
+    lines += [
+        f"| {n} | {a:.2f} | {b:.3f} | {c:.1f} |"
+        for n, a, b, c in zip(expressions.SHAPE_NAMES, size, change, largest, strict=True)
+    ]
     ratio = strain[0] / strain[1]
-    lines += ["", f"Chart: anisotropy median {np.median(ratio):.2f}, 95 % of the triangles below {np.percentile(ratio, 95):.2f}."]
+    lines += [
+        "",
+        f"Chart: anisotropy median {np.median(ratio):.2f}, 95 % of the triangles below {np.percentile(ratio, 95):.2f}.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -239,7 +273,8 @@ def write(built: Built, folder: Path) -> Path:
     """Store pack and report; the pack's path."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "open_pack.npz"
-    np.savez_compressed(target, **built.arrays)
+    with target.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **built.arrays)
     (folder / "REPORT.md").write_text(built.report, encoding="utf-8")
     return target
 

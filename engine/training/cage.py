@@ -91,8 +91,8 @@ def _oriented(triangles: list[tuple[int, int, int]], points: np.ndarray) -> IntA
     if len(oriented) != len(triangles):
         raise ValueError("The cage is not connected.")
     faces = np.array([oriented[t] for t in range(len(triangles))], np.int32)
-    a, b, c = (points[faces[:, i]] for i in range(3))
-    if np.median(np.cross(b - a, c - a)[:, 2]) < 0:
+    first, second, third = (points[faces[:, i]] for i in range(3))
+    if np.median(np.cross(second - first, third - first)[:, 2]) < 0:
         faces = faces[:, [0, 2, 1]]
     return faces
 

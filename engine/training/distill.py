@@ -180,7 +180,7 @@ def responses(
         face = turned_to(face, front[k], scale=False)
         difference = face - front[k]
         samples[i] = (difference + (difference * (-1, 1, 1))[mirror]) / 2
-    return samples - samples.mean(0)
+    return np.asarray(samples - samples.mean(0))
 
 
 def identity_modes(

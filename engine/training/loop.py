@@ -64,9 +64,7 @@ def loop_once(faces: IntArray, vertex_count: int) -> tuple[csr_matrix, IntArray]
         put(here[smooth], there[smooth], beta[here[smooth]])
         along = on_border[here] & ~inner
         put(here[along], there[along], 1 / 8)
-    matrix = csr_matrix(
-        (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=(V + n, V)
-    )
+    matrix = csr_matrix((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=(V + n, V))
     m0, m1, m2 = (V + of_side).T
     a, b, c = faces.T
     new_faces = np.stack([np.stack(t, -1) for t in ((a, m0, m2), (m0, b, m1), (m2, m1, c), (m0, m1, m2))], 1)

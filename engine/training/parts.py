@@ -12,7 +12,6 @@ import numpy as np
 
 from engine import expressions
 from engine.arrays import ByteArray, DoubleArray, FloatArray, IntArray
-from engine.training import cage as p
 from engine.training.anthropometry import EYE_CENTRE_MM, EYE_RADIUS_MM
 
 _LOOK_RAD = {"Up": np.radians(25), "Down": np.radians(25), "In": np.radians(30), "Out": np.radians(30)}
@@ -64,7 +63,9 @@ def eye(side: str, rim_anchor: DoubleArray, template: DoubleArray, chart: tuple[
     ball = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], -1).reshape(-1, 3)
     ball = np.concatenate([[[0.0, 0.0, 1.0]], ball]) * EYE_RADIUS_MM
     rings = _grid_faces(len(angles), len(turn), closed=True) + 1
-    cap = np.stack([np.zeros(len(turn), np.int32), 1 + np.arange(len(turn)), 1 + (np.arange(len(turn)) + 1) % len(turn)], -1)
+    cap = np.stack(
+        [np.zeros(len(turn), np.int32), 1 + np.arange(len(turn)), 1 + (np.arange(len(turn)) + 1) % len(turn)], -1
+    )
     radius = np.concatenate([[0.0], polar.ravel()]) / _CHART_RAD
     direction = np.concatenate([[0.0], around.ravel()])
     radius = np.minimum(radius, 1.0) * chart[2]
@@ -98,11 +99,12 @@ def _tube(
     back: DoubleArray,
     steps: list[tuple[float, tuple[float, float, float], float]],
     box: tuple[float, float, float, float],
-    template: DoubleArray,
 ) -> PartMesh:
     """Rings that start on a rim of the skin and run inwards.
 
     Args:
+        name: of the part.
+        kind: its look.
         rim: (n, 468) anchors of the rim's vertices, in order around it.
         back: (468,) anchor of the point that the rings close in on.
         steps: per ring the share of ``back``, an offset in mm, and how far it follows the expression.
@@ -129,7 +131,7 @@ def _tube(
     )
 
 
-def socket(side: str, rim: DoubleArray, box: tuple[float, float, float, float], template: DoubleArray) -> PartMesh:
+def socket(side: str, rim: DoubleArray, box: tuple[float, float, float, float]) -> PartMesh:
     """The lid's thickness and the pocket behind it, from the rim around the eyeball."""
     middle = rim.mean(0)
     steps = [
@@ -139,10 +141,10 @@ def socket(side: str, rim: DoubleArray, box: tuple[float, float, float, float], 
         (-0.1, (0.0, 0.0, -12.0), 0.6),
         (0.999, (0.0, 0.0, -16.0), 0.4),  # closes behind the eyeball
     ]
-    return _tube(f"socket_{side.lower()}", "socket", rim, middle, steps, box, template)
+    return _tube(f"socket_{side.lower()}", "socket", rim, middle, steps, box)
 
 
-def mouth_bag(rim: DoubleArray, box: tuple[float, float, float, float], template: DoubleArray) -> PartMesh:
+def mouth_bag(rim: DoubleArray, box: tuple[float, float, float, float]) -> PartMesh:
     """The lining of the mouth, from the inner lips to the throat."""
     middle = rim.mean(0)
     steps = [
@@ -154,7 +156,7 @@ def mouth_bag(rim: DoubleArray, box: tuple[float, float, float, float], template
         (0.6, (0.0, -3.0, -44.0), 0.6),
         (0.999, (0.0, -3.0, -46.0), 0.5),
     ]
-    return _tube("mouth", "mouth", rim, middle, steps, box, template)
+    return _tube("mouth", "mouth", rim, middle, steps, box)
 
 
 def _jaw_motion(points: DoubleArray, jaw: dict[str, DoubleArray]) -> DoubleArray:
@@ -166,7 +168,11 @@ def _jaw_motion(points: DoubleArray, jaw: dict[str, DoubleArray]) -> DoubleArray
 
 
 def teeth(
-    row: str, lip_anchor: DoubleArray, box: tuple[float, float, float, float], template: DoubleArray, jaw: dict[str, DoubleArray]
+    row: str,
+    lip_anchor: DoubleArray,
+    box: tuple[float, float, float, float],
+    template: DoubleArray,
+    jaw: dict[str, DoubleArray],
 ) -> PartMesh:
     """A row of teeth with its gum as one curved band: the dental arch, 9 mm of crown."""
     upper = row == "upper"
@@ -176,7 +182,9 @@ def teeth(
     arch_z = -depth * (1 - np.cos(across * np.pi / 2 * 0.98)) ** 1.15
     lip = lip_anchor @ template
     # Profile of the band from the gum to the inside of the biting edge: (height from the edge, depth).
-    profile = np.array([(16.0, -3.0), (12.5, -0.6), (9.0, 0.4), (5.0, 0.6), (1.0, 0.0), (0.0, -1.2), (0.6, -3.2), (6.0, -7.0)])
+    profile = np.array(
+        [(16.0, -3.0), (12.5, -0.6), (9.0, 0.4), (5.0, 0.6), (1.0, 0.0), (0.0, -1.2), (0.6, -3.2), (6.0, -7.0)]
+    )
     direction = 1.0 if upper else -1.0
     edge_y = lip[1] - 3.5 if upper else lip[1] - 4.3
     edge_z = lip[2] - 6.5 if upper else lip[2] - 9.0
@@ -284,7 +292,7 @@ def _paint_eye(image: DoubleArray, u: DoubleArray, v: DoubleArray, chart: tuple[
 
 
 def _paint_teeth(image: DoubleArray, inside: np.ndarray, s: DoubleArray, t: DoubleArray) -> None:
-    """s along the arch, t from the gum (0) to the inside (1)."""
+    """S along the arch, t from the gum (0) to the inside (1)."""
     gum_edge = 0.20 + 0.05 * np.abs(np.sin(np.pi * 14 * s))
     gum = 1 / (1 + np.exp((t - gum_edge) / 0.012))
     gap = np.exp(-((np.sin(np.pi * 14 * s) / 0.12) ** 2)) * (t > 0.15)

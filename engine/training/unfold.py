@@ -20,12 +20,10 @@ def _frames(vertices: DoubleArray, faces: IntArray) -> tuple[DoubleArray, Double
     y2 = np.linalg.norm(np.cross(e1, e2), axis=1) / length
     rest = np.zeros((len(faces), 2, 2))
     rest[:, 0, 0], rest[:, 0, 1], rest[:, 1, 1] = length, x2, y2
-    return np.linalg.inv(rest), length * y2 / 2
+    return np.asarray(np.linalg.inv(rest)), np.asarray(length * y2 / 2)
 
 
-def _with_fans(
-    vertices: DoubleArray, faces: IntArray, holes: tuple[IntArray, ...]
-) -> tuple[DoubleArray, IntArray]:
+def _with_fans(vertices: DoubleArray, faces: IntArray, holes: tuple[IntArray, ...]) -> tuple[DoubleArray, IntArray]:
     """The surface with each hole closed by a fan about its middle, so that its rims cannot cross in the chart."""
     V = len(vertices)
     middles = [vertices[loop].mean(0) for loop in holes]
@@ -72,6 +70,9 @@ def unfold(vertices: DoubleArray, faces: IntArray, loops: tuple[IntArray, ...], 
 
     Args:
         vertices: (V, 3) mm with mouth and eyes open, so that their holes have an area.
+        faces: (F, 3) int32.
+        loops: border loops, the outline first, then mouth, right and left eye.
+        mirror: (V,) partner of each vertex.
 
     Raises:
         ValueError: a triangle flipped.
@@ -113,7 +114,7 @@ def unfold(vertices: DoubleArray, faces: IntArray, loops: tuple[IntArray, ...], 
     a, b, c = (uv[triangles[:, i]] for i in range(3))
     if (np.linalg.det(np.stack([b - a, c - a], -1)) <= 0).any():
         raise ValueError("The chart has a flipped triangle.")
-    return uv[:V]
+    return np.asarray(uv[:V])
 
 
 def stretch(vertices: DoubleArray, faces: IntArray, uv: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
@@ -121,4 +122,4 @@ def stretch(vertices: DoubleArray, faces: IntArray, uv: DoubleArray) -> tuple[Do
     inverse, _ = _frames(vertices, faces)
     a, b, c = (uv[faces[:, i]] for i in range(3))
     values = np.linalg.svd(np.stack([b - a, c - a], -1) @ inverse, compute_uv=False)
-    return values[:, 0], values[:, 1]
+    return np.asarray(values[:, 0]), np.asarray(values[:, 1])

@@ -42,7 +42,9 @@ def start() -> Iterator[str]:
     environment = {**os.environ, "DETAILED_FACE_FIRST_PAINT": "quit"}
     found = []
     for _ in range(_REPEATS + 1):  # the first one warms the disk's cache
-        run = subprocess.run([sys.executable, ROOT / "main.py"], env=environment, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, ROOT / "main.py"], env=environment, capture_output=True, text=True, check=True
+        )
         found.append(float(re.search(r"first paint after ([\d.]+)", run.stderr)[1]))
     yield f"| window, start to first paint | {min(found[1:]):.2f} s | {statistics.median(found[1:]):.2f} s | 1.0 s |"
     found = []
@@ -59,7 +61,11 @@ def stages() -> Iterator[str]:
     yield "|---" * (len(_STAGES) + 4) + "|"
     for photo in _photos():
         run = subprocess.run(
-            [sys.executable, "-m", "tests.bench.one_photo", str(photo)], cwd=ROOT, capture_output=True, text=True, check=True
+            [sys.executable, "-m", "tests.bench.one_photo", str(photo)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         told = json.loads(run.stdout.splitlines()[-1])
         cells = [f"{told['seconds'][stage]:.2f} s" for stage in _STAGES]
@@ -73,7 +79,9 @@ _STAGES = ("landmarks", "fit", "texture", "detail")
 
 def window() -> Iterator[str]:
     """Frames per second of a slider move in the window, and the longest gap of the event loop while the engine works."""
-    run = subprocess.run([sys.executable, "-m", "tests.bench.window"], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench.window"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     yield from run.stdout.splitlines()
 
 

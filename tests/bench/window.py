@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -78,7 +79,7 @@ def _drag(app: QApplication, window: MainWindow) -> tuple[float, list[float]]:
         app.processEvents()
     slider.setSliderDown(False)
     steady = stamps[2:]
-    gaps = [b - a for a, b in zip(steady, steady[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(steady)]
     return (len(gaps) / sum(gaps) if gaps else 0.0), gaps or [float("nan")]
 
 

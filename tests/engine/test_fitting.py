@@ -55,7 +55,9 @@ def test_pose_from_nothing_and_refined():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(40, 3)) * (60, 80, 30)
     for yaw in (-70, -20, 0, 45, 70):
-        truth = WeakPerspective(np.array([0.1, np.radians(yaw), -0.2], np.float32), 2.3, np.array([300, 400], np.float32))
+        truth = WeakPerspective(
+            np.array([0.1, np.radians(yaw), -0.2], np.float32), 2.3, np.array([300, 400], np.float32)
+        )
         seen = cameras.project(truth, points.astype(np.float32))
         start = aligned_camera(points, seen, np.ones(40))
         found = gauss_newton_pose(start, points, seen, np.ones(40))
@@ -69,10 +71,12 @@ def test_bounded_quadratic_meets_the_optimality_conditions():
         normal, right = root @ root.T + 0.01 * np.eye(12), rng.normal(size=12) * 5
         x = bounded_quadratic(normal, right, np.zeros(12), np.zeros(12), np.ones(12))
         slope = normal @ x - right
-        assert (x >= 0).all() and (x <= 1).all()
+        assert (x >= 0).all()
+        assert (x <= 1).all()
         inner = (x > 1e-9) & (x < 1 - 1e-9)
         assert np.abs(slope[inner]).max(initial=0) < 1e-6
-        assert (slope[x <= 1e-9] > -1e-6).all() and (slope[x >= 1 - 1e-9] < 1e-6).all()
+        assert (slope[x <= 1e-9] > -1e-6).all()
+        assert (slope[x >= 1 - 1e-9] < 1e-6).all()
 
 
 @pytest.mark.parametrize("yaw", [-60, -30, 0, 30, 60])
@@ -83,7 +87,8 @@ def test_projecting_then_fitting_recovers_the_pose(pack, yaw):
     weights[[19, 30, 31]] = 0.4
     truth = WeakPerspective(np.array([0.05, np.radians(yaw), 0.1], np.float32), 2.0, np.array([400, 500], np.float32))
     found, fractions = finish(fit(_landmarks_of(pack, truth, identity, weights), pack))
-    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
     assert found.error_dense < 0.012
     assert found.yaw_deg == pytest.approx(yaw, abs=4.0)
     assert bool(found.warnings) == (abs(yaw) > 35)
@@ -94,7 +99,8 @@ def test_samples_fit_closely(pack, detector, sample):
     found, _ = finish(fit(detector.detect(load_photo(resource_path(sample))), pack))
     assert found.error68 <= 0.035
     assert found.error_dense <= 0.025
-    assert (found.weights >= 0).all() and (found.weights <= 1).all()
+    assert (found.weights >= 0).all()
+    assert (found.weights <= 1).all()
     assert np.linalg.norm(found.identity) < 12
 
 

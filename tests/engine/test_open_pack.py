@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -35,8 +37,10 @@ def test_topology(pack):
     V, F = _skin(pack)
     assert (V, F) == (27614, 54528)
     assert topology.faces.max() == topology.vertex_count - 1
-    assert [part.name for part in topology.parts][0] == "skin"
-    assert {"eye_right", "eye_left", "mouth", "teeth_upper", "teeth_lower", "tongue"} <= {p.name for p in topology.parts}
+    assert next(part.name for part in topology.parts) == "skin"
+    assert {"eye_right", "eye_left", "mouth", "teeth_upper", "teeth_lower", "tongue"} <= {
+        p.name for p in topology.parts
+    }
     assert topology.parts[-1].vertices[1] == topology.vertex_count
     np.testing.assert_array_equal(topology.mirror[topology.mirror], np.arange(topology.vertex_count))
 
@@ -47,7 +51,8 @@ def test_chart_is_unflipped_symmetric_and_inside_its_window(pack):
     a, b, c = (uv[faces[:, i]].astype(float) for i in range(3))
     area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     assert (area > 0).all()
-    assert (uv[:V] > (window.u0, window.v0)).all() and (uv[:V] < (window.u1, window.v1)).all()
+    assert (uv[:V] > (window.u0, window.v0)).all()
+    assert (uv[:V] < (window.u1, window.v1)).all()
     np.testing.assert_allclose(uv[:V][pack.topology.mirror[:V]] * (-1, 1) + (1, 0), uv[:V], atol=1e-4)
 
 
@@ -58,8 +63,10 @@ def test_chart_does_not_overlap(pack):
     _, F = _skin(pack)
     uv, faces = pack.topology.uvs, pack.topology.faces[:F]
     a, b, c = (uv[faces[:, i]].astype(float) for i in range(3))
-    area = np.abs(np.cross(b - a, c - a)).sum() / 2 if False else (
-        ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum() / 2
+    area = (
+        np.abs(np.cross(b - a, c - a)).sum() / 2
+        if False
+        else (((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum() / 2)
     )
     window = pack.topology.window
     covered = uv_raster(pack.topology, 1024).covered.mean() * (window.u1 - window.u0) * (window.v1 - window.v0)
@@ -88,7 +95,7 @@ def test_identity_modes_are_ordered_and_in_mm(pack):
         one[i] = 1
         rms.append(np.sqrt(((pack.shapes(one)[0] - zero)[:468] ** 2).sum(1).mean()))
     assert rms[0] > 1.5
-    assert all(later <= earlier * 1.1 for earlier, later in zip(rms, rms[1:], strict=False))
+    assert all(later <= earlier * 1.1 for earlier, later in itertools.pairwise(rms))
     assert rms[-1] > 0.004
 
 
@@ -138,7 +145,9 @@ def test_left_and_right_are_mirror_images(pack, people):
     for j, partner in enumerate(expressions.mirror_shapes()):
         left, right = people[1][1][j, :V], people[1][1][partner, :V]
         if partner != j:
-            np.testing.assert_allclose((left * (-1, 1, 1))[mirror], right, atol=0.03, err_msg=expressions.SHAPE_NAMES[j])
+            np.testing.assert_allclose(
+                (left * (-1, 1, 1))[mirror], right, atol=0.03, err_msg=expressions.SHAPE_NAMES[j]
+            )
 
 
 def test_a_blink_closes_the_eye(people):
@@ -158,7 +167,12 @@ def test_gaze_turns_the_eyeballs_and_nothing_else_does(pack, people):
     eye = slice(*next(p for p in pack.topology.parts if p.name == "eye_left").vertices)
     _, deltas = people[0]
     pupil = deltas[:, eye][:, 0]
-    for name, (x, y) in {"eyeLookUpLeft": (0, 1), "eyeLookDownLeft": (0, -1), "eyeLookInLeft": (-1, 0), "eyeLookOutLeft": (1, 0)}.items():
+    for name, (x, y) in {
+        "eyeLookUpLeft": (0, 1),
+        "eyeLookDownLeft": (0, -1),
+        "eyeLookInLeft": (-1, 0),
+        "eyeLookOutLeft": (1, 0),
+    }.items():
         move = pupil[INDEX[name]]
         assert move[:2] @ (x, y) > 4.0
     assert not np.abs(deltas[INDEX["jawOpen"]][eye]).any()

@@ -156,7 +156,7 @@ def _drop(panel: PhotoPanel, url: QUrl) -> bool:
     data = QMimeData()
     data.setUrls([url])
     arguments = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    enter = QDragEnterEvent(QPointF(5, 5), *arguments)
+    enter = QDragEnterEvent(QPoint(5, 5), *arguments)
     enter.ignore()
     panel.dragEnterEvent(enter)
     if enter.isAccepted():
