@@ -17,7 +17,7 @@ _SMALLEST_IRIS_PX = 2.5
 _ANNULUS = (0.45, 0.85)  # of the iris' radius: between pupil and limbus
 _BESIDE = 1.15
 _GAIN_RANGE = (0.35, 1.6)
-_WHITE_RANGE = (0.45, 1.05)
+_WHITE_RANGE = (0.62, 1.05)
 _MIN_PIXELS = 6
 
 

@@ -280,21 +280,23 @@ def write(built: Built, folder: Path) -> Path:
 
 
 def _register(target: Path) -> None:
-    """Put the pack's hash into the manifest."""
+    """Put the hashes of pack and report into the manifest."""
     listing = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    path = target.relative_to(RESOURCES).as_posix()
-    listing["files"] = [entry for entry in listing["files"] if entry["path"] != path]
-    listing["files"].append(
-        {
-            "path": path,
-            "name": "Open face model pack",
-            "version": VERSION,
-            "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
-            "license": "MIT; connectivity and modes derived from the Apache-2.0 MediaPipe face landmark model",
-            "source": "python -m engine.training.build_open_pack",
-            "note": "See REPORT.md beside it.",
-        }
-    )
+    report = target.with_name("REPORT.md")
+    written = {path.relative_to(RESOURCES).as_posix(): path for path in (target, report)}
+    listing["files"] = [entry for entry in listing["files"] if entry["path"] not in written]
+    for name, path in written.items():
+        listing["files"].append(
+            {
+                "path": name,
+                "name": "Open face model pack" if path == target else "Report of the pack's build",
+                "version": VERSION,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "license": "MIT; connectivity and modes derived from the Apache-2.0 MediaPipe face landmark model",
+                "source": "python -m engine.training.build_open_pack",
+                "note": "Built from public-domain portraits and published measures; see REPORT.md.",
+            }
+        )
     MANIFEST.write_text(json.dumps(listing, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
