@@ -18,6 +18,7 @@ import numpy as np
 from engine import expressions
 from engine.arrays import DoubleArray, IntArray
 from engine.training import cage as p
+from engine.training import lip_motions
 from engine.training.anthropometry import EYE_CENTRE_MM, EYE_RADIUS_MM
 from engine.training.handles import Spreader
 from engine.training.regions import (
@@ -190,45 +191,10 @@ class ExpressionRig:
         return self._spreader.spread(handles, MOUTH_FIXED - set(handles))
 
     def _lip_pairs(self, face: DoubleArray) -> dict[str, DoubleArray]:
-        def sign(t: float) -> float:
-            return float(np.sign(t))
-
-        def smile(t: float, r: int, up: bool) -> tuple[float, float, float]:
-            c = abs(t)
-            thin = (-0.02 if up else 0.05) * (1 - c) * (1 if r == 0 else 0.5)
-            return 0.23 * sign(t) * c**1.3, 0.31 * c**1.8 + thin + 0.03, -0.20 * c**1.5 - 0.05
-
-        def dimple(t: float, r: int, up: bool) -> tuple[float, float, float]:
-            c = abs(t)
-            return 0.14 * sign(t) * c**2, 0.06 * c**3 + (-0.03 if up else 0.03) * (r < 2), -0.22 * c**2
-
-        def frown(t: float, r: int, up: bool) -> tuple[float, float, float]:
-            c = abs(t)
-            return 0.05 * sign(t) * c**2, -0.30 * c**1.8, -0.07 * c**2
-
-        def stretch(t: float, r: int, up: bool) -> tuple[float, float, float]:
-            c = abs(t)
-            return 0.30 * sign(t) * c**1.2, -0.14 * c**2 + (-0.04 if up else 0.03) * (r == 0) * (1 - c), -0.22 * c**1.2
-
-        def press(t: float, r: int, up: bool) -> tuple[float, float, float]:
-            c = abs(t)
-            roll = (-0.16, -0.09, -0.04, 0.0)[r] * (1 - c**4)
-            return 0.04 * sign(t) * c**3, roll if up else -roll, (-0.05, -0.08, -0.09, -0.08)[r] * (1 - 0.3 * c)
-
-        def upper_up(t: float, r: int, up: bool) -> tuple[float, float, float]:
-            c = abs(t)
-            bump = (1 - c**2.5) * (0.75 + 0.25 * np.cos(2 * np.pi * (c - 0.4)))
-            return 0.0, (0.30 * bump if up else 0.0), (-0.02 * bump if up else 0.0)
-
-        def lower_down(t: float, r: int, up: bool) -> tuple[float, float, float]:
-            c = abs(t)
-            bump = (1 - c**2.5) * (0.8 + 0.2 * np.cos(2 * np.pi * (c - 0.4)))
-            return (0.0, 0.0, 0.0) if up else (0.04 * sign(t) * bump, -0.34 * bump, 0.03 * bump)
-
         return {
             "mouthSmile": self._lips(
                 face,
-                smile,
+                lip_motions.smile,
                 {
                     205: (-1.5, 3.6, 1.0),
                     50: (-0.8, 3.4, 1.6),
@@ -237,19 +203,22 @@ class ExpressionRig:
                     129: (-0.8, 0.8, 0),
                 },
             ),
-            "mouthDimple": self._lips(face, dimple, {205: (-0.4, 0.4, 0.4), 214: (-0.5, 0.3, 0.2)}),
-            "mouthFrown": self._lips(face, frown, {204: (-0.3, -3.2, 0), 32: (0, -1.2, 0.4), 199: (0, 0.8, 0.4)}),
-            "mouthStretch": self._lips(face, stretch, {214: (-3.0, -1.6, -1.2), 204: (-3.0, -2.4, -1.0)}),
-            "mouthPress": self._lips(face, press, {199: (0, 0.7, 0.3), 205: (-0.2, 0.2, 0.4)}),
-            "mouthUpperUp": self._lips(
-                face, upper_up, {205: (-0.4, 2.8, 0.6), 203: (-0.6, 3.2, 0.2), 129: (-0.4, 1.2, 0)}
+            "mouthDimple": self._lips(face, lip_motions.dimple, {205: (-0.4, 0.4, 0.4), 214: (-0.5, 0.3, 0.2)}),
+            "mouthFrown": self._lips(
+                face, lip_motions.frown, {204: (-0.3, -3.2, 0), 32: (0, -1.2, 0.4), 199: (0, 0.8, 0.4)}
             ),
-            "mouthLowerDown": self._lips(face, lower_down, {204: (-0.4, -3.2, 0.2), 194: (-0.4, -3.6, 0.2)}),
+            "mouthStretch": self._lips(face, lip_motions.stretch, {214: (-3.0, -1.6, -1.2), 204: (-3.0, -2.4, -1.0)}),
+            "mouthPress": self._lips(face, lip_motions.press, {199: (0, 0.7, 0.3), 205: (-0.2, 0.2, 0.4)}),
+            "mouthUpperUp": self._lips(
+                face, lip_motions.upper_up, {205: (-0.4, 2.8, 0.6), 203: (-0.6, 3.2, 0.2), 129: (-0.4, 1.2, 0)}
+            ),
+            "mouthLowerDown": self._lips(
+                face, lip_motions.lower_down, {204: (-0.4, -3.2, 0.2), 194: (-0.4, -3.6, 0.2)}
+            ),
         }
 
     def _whole_lip_shapes(self, face: DoubleArray) -> dict[str, DoubleArray]:
-        def sign(t: float) -> float:
-            return float(np.sign(t))
+        sign = lip_motions.sign
 
         def pucker(t: float, r: int, up: bool) -> tuple[float, float, float]:
             c = abs(t)

@@ -316,7 +316,7 @@ def alive_objects(ctx: moderngl.Context) -> list[object]:
     return [
         thing
         for thing in gc.get_objects()
-        if isinstance(thing, kinds)
+        if issubclass(type(thing), kinds)  # isinstance would ask lazy modules of other libraries
         and thing.ctx is ctx
         and type(thing.mglo).__name__ != "InvalidObject"
         and getattr(thing, "glo", 1) != 0  # framebuffer 0 is nobody's
