@@ -15,19 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.resources import resource_path
+from tests.running import finish
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "photos"
 SAMPLES = ("samples/portrait_biden.jpg", "samples/portrait_obama.jpg", "samples/astronaut.png")
 _REPEATS = 5
-
-
-def _finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def _photos() -> list[Path]:
@@ -99,7 +92,7 @@ def fit() -> Iterator[str]:
         for path in _photos():
             landmarks = detector.detect(load_photo(path))
             began = time.perf_counter()
-            found = _finish(fitting(landmarks, pack))
+            found = finish(fitting(landmarks, pack))[0]
             spent = time.perf_counter() - began
             yield (
                 f"| {path.name} | {found.error68:.2%} | {found.error_dense:.2%} | {found.yaw_deg:.0f} deg "
@@ -118,8 +111,8 @@ def rig() -> Iterator[str]:
 
     with LandmarkDetector() as detector:
         models = Models(load_open_pack(), detector)
-        face = _finish(build_face(load_photo(resource_path(SAMPLES[0])), models))
-        face = _finish(add_key_maps(face, models, range(20)))
+        face = finish(build_face(load_photo(resource_path(SAMPLES[0])), models))[0]
+        face = finish(add_key_maps(face, models, range(20)))[0]
     ours, paper = closeness(face), closeness(face, exact=True)
     yield "RMS(D(h_k) - D_k) / RMS(D_k) over the skin that the key moves (limit 0.35 for 15 of 19 keys):"
     yield ""
@@ -162,7 +155,7 @@ def turned() -> Iterator[str]:
     yield "|---" * (len(angles) + 1) + "|"
     with LandmarkDetector() as detector:
         for sample in SAMPLES[:2]:
-            face = _finish(build_face(load_photo(resource_path(sample)), Models(pack, detector)))
+            face = finish(build_face(load_photo(resource_path(sample)), Models(pack, detector)))[0]
             posed = pose(face.rig, face.fit.weights)
             H, W = face.photo.image.shape[:2]
             cells = []
@@ -171,7 +164,7 @@ def turned() -> Iterator[str]:
                 camera = WeakPerspective(turn, 2.6, np.array([W / 2, H / 2], np.float32))
                 state = RenderState(face=face, pose=posed, view=ViewOptions(unlit=True), camera=camera)
                 drawn = photo_from_array(render_image(state, (W, H), ctx), "drawn.png")
-                found = _finish(fitting(detector.detect(drawn), pack))
+                found = finish(fitting(detector.detect(drawn), pack))[0]
                 neutral, deltas = pack.shapes(found.identity)
                 again = cameras.project(found.camera, (neutral + np.tensordot(found.weights, deltas, 1))[:468])
                 off = np.linalg.norm(again - cameras.project(camera, posed.vertices[:468]), axis=1).mean()

@@ -11,14 +11,7 @@ from engine.images import load_photo
 from engine.landmarks import LandmarkDetector
 from engine.packs.open_pack import load_open_pack
 from engine.pipeline import Models, add_key_maps, build_face
-
-
-def _finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+from tests.running import finish
 
 
 def _peak_kib() -> float:
@@ -35,10 +28,10 @@ def main() -> int:
         detector.start()
         models = Models(load_open_pack(), detector)
         photo = load_photo(Path(sys.argv[1]))
-        _finish(build_face(photo, models))
-        face = _finish(build_face(photo, models))
+        finish(build_face(photo, models))
+        face = finish(build_face(photo, models))[0]
         peak_kib = _peak_kib()
-        face = _finish(add_key_maps(face, models, range(20)))
+        face = finish(add_key_maps(face, models, range(20)))[0]
     sys.stdout.write(json.dumps({"seconds": dict(face.seconds), "peak_mb": peak_kib / 1024}) + "\n")
     return 0
 

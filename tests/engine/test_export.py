@@ -30,19 +30,10 @@ from engine.export.mesh import export_mesh, refined_counts
 from engine.expressions import SHAPE_NAMES
 from engine.geometry import sample_map, vertex_normals
 from engine.types import FaceAsset
+from tests.running import finish
 from tests.synthetic import ROWS, make_asset, make_map, make_pose
 
 SKIN = ROWS * ROWS
-
-
-def finish(steps):
-    """Run a generator to its end: its return value and the reports on the way."""
-    reports = []
-    while True:
-        try:
-            reports.append(next(steps))
-        except StopIteration as end:
-            return end.value, reports
 
 
 @pytest.fixture(scope="module")

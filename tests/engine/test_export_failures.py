@@ -19,17 +19,8 @@ from engine.export import (
     export_face,
 )
 from engine.types import FaceAsset
+from tests.running import finish
 from tests.synthetic import make_asset, make_pose
-
-
-def finish(steps):
-    """Run a generator to its end: its return value and the reports on the way."""
-    reports = []
-    while True:
-        try:
-            reports.append(next(steps))
-        except StopIteration as end:
-            return end.value, reports
 
 
 @pytest.fixture(scope="module")
