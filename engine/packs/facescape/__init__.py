@@ -1,0 +1,1 @@
+"""The FaceScape pack: the files of the original system, imported under their own licence."""
