@@ -46,4 +46,4 @@ def _table(values: FloatArray, channel: int) -> ByteArray:
     mean, deviation = values.mean(), values.std()
     factor = np.float32(_REFERENCE_DEVIATION[channel]) / deviation if deviation > 0 else np.float32(0)
     moved = (np.arange(256, dtype=np.float32) - mean) * factor + np.float32(_REFERENCE_MEAN[channel])
-    return np.clip(moved, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(moved, 0, 255), np.uint8)
