@@ -149,13 +149,16 @@ def _rows(pack: ModelPack, jaw_point: int) -> tuple[FloatArray, FloatArray]:
 def collect(landmarks: Landmarks, pack: ModelPack) -> FitPoints:
     """Pair the landmarks with the pack's vertices.
 
+    Points placed by hand stand alone, without the dense ones, and may be NaN where there is none.
+
     Raises:
         ValueError: neither kind of landmark has a map in this pack.
     """
     targets, trust, vertices = [], [], []
     rows_dense = np.zeros(0, np.int32)
     eyes = float(np.linalg.norm(np.subtract(*landmarks.dense[[33, 263]])))
-    if pack.dense_vertices is not None:
+    landmark_vertices = pack.landmark_vertices.copy()
+    if pack.dense_vertices is not None and not landmarks.by_hand:
         count = len(pack.dense_vertices)
         rows_dense = np.arange(count, dtype=np.int32)
         weight = np.ones(count)
@@ -165,11 +168,12 @@ def collect(landmarks: Landmarks, pack: ModelPack) -> FitPoints:
         vertices.append(pack.dense_vertices)
     rows68 = np.zeros(0, np.int32)
     if landmarks.points68 is not None:
-        known = np.flatnonzero(pack.landmark_vertices >= 0)
+        landmark_vertices[~np.isfinite(landmarks.points68).all(1)] = -1
+        known = np.flatnonzero(landmark_vertices >= 0)
         rows68 = (sum(len(v) for v in vertices) + np.arange(len(known))).astype(np.int32)
-        agree = _agreement(landmarks, eyes)
+        each = 1.0 / len(landmark_vertices) if landmarks.by_hand else _agreement(landmarks, eyes) / len(known)
         targets.append(landmarks.points68[known] + HALF_PX)
-        trust.append(np.full(len(known), agree * _SPARSE_COUNTS_AS / len(known)))
+        trust.append(np.full(len(known), each * _SPARSE_COUNTS_AS))
         vertices.append(pack.landmark_vertices[known])
     if not vertices:
         raise ValueError("landmarks: the pack maps neither the dense nor the 68 points that were found")
@@ -183,7 +187,7 @@ def collect(landmarks: Landmarks, pack: ModelPack) -> FitPoints:
         core=core,
         rows_dense=rows_dense,
         rows68=rows68,
-        landmark_vertices=pack.landmark_vertices.copy(),
+        landmark_vertices=landmark_vertices,
         eye_distance_px=eyes,
         pack=pack,
     )

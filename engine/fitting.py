@@ -67,7 +67,8 @@ def fit(landmarks: Landmarks, pack: ModelPack) -> Generator[Progress, None, Fit]
         points = points.seen_from(state.camera, _positions(points, state))
         state = _joint_step(points, state, pack)
         points = points.with_contour(state.camera, state.identity, state.expression)
-    state = _turned_back(points, state, pack)
+    if not landmarks.by_hand:  # people place points where they are
+        state = _turned_back(points, state, pack)
     yield Progress("Fitting the face model", 1.0)
     return _result(landmarks, points, state)
 

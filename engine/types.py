@@ -130,6 +130,8 @@ class Landmarks:
     others: tuple[FaceBox, ...] = ()
     """Further faces in the photo, best first, that the user may pick instead."""
     warnings: tuple[str, ...] = ()
+    by_hand: bool = False
+    """The 68 points were placed by hand and rule; the dense ones only go with them."""
 
     def __post_init__(self) -> None:
         frozen("dense", self.dense, (None, 2))
