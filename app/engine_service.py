@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.arrays import FloatArray
 from engine.detail.predictor import DetailRequest
 from engine.errors import ModelFileError
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
@@ -79,6 +80,16 @@ class EngineService:
 
         steps = build_face(photo, models, box=box, landmarks=landmarks)
         return (yield from _scaled(steps, _LOADING_SHARE if first_time else 0.0, 1.0))
+
+    def landmarks_from_clicks(self, clicks: FloatArray) -> Generator[Progress, None, Landmarks]:
+        """All points of a face from a few clicks, (68, 2) float32 in iBUG order, NaN where there is none."""
+        models = yield from self.models()
+        from engine.hand_points import predicted_landmarks
+
+        pack = models.pack
+        if pack.dense_vertices is None:  # the embedded model maps all points
+            pack = _load_pack("open")
+        return predicted_landmarks(clicks, pack)
 
     def key_maps(self, face: FaceAsset, keys: Sequence[int]) -> Generator[Progress, None, FaceAsset]:
         """The same face with the wanted key maps."""

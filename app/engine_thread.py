@@ -22,8 +22,9 @@ class Lane(IntEnum):
 
     PHOTO = 0
     EXPORT = 1
-    WARM_UP = 2
-    KEY_MAPS = 3
+    BLEND = 2
+    WARM_UP = 3
+    KEY_MAPS = 4
 
 
 class Job(QObject):
