@@ -38,6 +38,8 @@ def ensure(extras: bool = False, root: Path = ROOT) -> None:
     Raises:
         SystemExit: the set-up is impossible (one sentence says why), or the process handed over to has ended.
     """
+    # OpenBLAS' second thread waits for work in a busy loop and takes a processor from the window and from OpenGL.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.name == "posix":  # a bare ``env -i`` has no PATH, and then apt and the builds of pip find no program
         os.environ.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     if sys.version_info < MINIMUM_PYTHON:

@@ -193,13 +193,13 @@ class PhotoController(QObject):
 
     @Slot(object)
     def _on_pose_changed(self, pose: Pose | None) -> None:
-        if pose is None:
+        face = self._session.face
+        if pose is None or face is None or all(key_map is not None for key_map in face.key_maps):
             self._urgent = ()
             return
         shares = pose.map_weights.max(axis=0)
         self._urgent = tuple(int(k) for k in np.argsort(-shares) if shares[k] > 0)
-        face = self._session.face
-        if self._map_job is None and face is not None and any(face.key_maps[k] is None for k in self._urgent):
+        if self._map_job is None and any(face.key_maps[k] is None for k in self._urgent):
             self._fetch_key_maps()
 
     def _fetch_key_maps(self) -> None:

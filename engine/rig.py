@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import FloatArray, check
+from engine.arrays import FloatArray, IntArray, check
 from engine.packs.pack import ModelPack
 from engine.types import FaceAsset, Pose, RigBasis
 
@@ -17,6 +17,8 @@ _REACH = 0.03
 # How fast a key's claim falls with the distance d2 between the present activations and its own; the distance enters as
 # d2 / (1 + d2), so that far from all keys their claims pass into each other gently.
 _NEARNESS = 20.0
+_LEAST_POWER = 1e-12
+_RUN = 2048  # vertices that are worked on at a time
 
 
 def make_basis(pack: ModelPack, identity: FloatArray) -> RigBasis:
@@ -63,8 +65,8 @@ def pose(rig: RigBasis, weights: FloatArray, exact: bool = False) -> Pose:
 class _Keys:
     """Per-vertex products of the key expressions' own activations, made once per rig."""
 
-    power: FloatArray
-    """(K, V): squared norm of each key's own activations h_kj A_j at each vertex."""
+    inverse_power: FloatArray
+    """(K, V): one over the squared norm of each key's own activations h_kj A_j at each vertex."""
     gate: FloatArray
     """(K, V) in [0, 1]: 1 where the key moves the skin."""
     squared: FloatArray
@@ -79,7 +81,7 @@ def _keys(rig: RigBasis) -> _Keys:
     if name not in _KEYS:
         squared = rig.activation**2
         power = (rig.key_weights**2) @ squared
-        _KEYS[name] = _Keys(power, power / (power + _REACH**2), squared)
+        _KEYS[name] = _Keys(1.0 / np.maximum(power, _LEAST_POWER), power / (power + _REACH**2), squared)
         weakref.finalize(rig.activation, _KEYS.pop, name, None)
     return _KEYS[name]
 
@@ -94,26 +96,44 @@ def key_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
     Source: activation masks A_j of the FaceScape paper (CVPR 2020, section 5); normalisation and sharing ours.
     """
     keys = _keys(rig)
-    K, V = keys.power.shape
+    K, V = keys.gate.shape
     shares = np.zeros((V, K), np.float32)
-    h = rig.key_weights
-    active = np.flatnonzero((h * weights).sum(1) > 0)
+    active = np.flatnonzero((rig.key_weights * weights).sum(1) > 0)
     moved = np.flatnonzero(weights)
     if len(active):
-        here = np.flatnonzero(keys.gate[active].max(0) > 1e-3)
-        squared = keys.squared[moved][:, here]
-        power = np.maximum(keys.power[active][:, here], 1e-12)
-        progress = ((h[active][:, moved] * weights[moved]) @ squared) / power
-        present = weights[moved] ** 2 @ squared
-        distance = np.maximum(present / power - 2.0 * progress + 1.0, 0.0)
-        distance /= 1.0 + distance
-        reached = np.minimum(progress, 1.0)
-        gate = keys.gate[active][:, here]
-        claim = gate * reached * np.exp(-_NEARNESS * (distance - distance.min(0)))
-        total = np.maximum(claim.sum(0), 1e-12)
-        shares[np.ix_(here, active)] = (gate * reached * claim / total).T
+        common = (rig.key_weights[active][:, moved] * weights[moved]).astype(np.float32)
+        own = np.asarray(weights[moved] ** 2, np.float32)
+        # In runs of vertices that stay in the processor's cache: three times as fast as all at once.
+        for start in range(0, V, _RUN):
+            run = slice(start, start + _RUN)
+            shares[run, active] = _run_shares(keys, run, active, moved, common, own)
     shares[:, 0] = 1.0 - shares.sum(1)
     return shares
+
+
+def _run_shares(
+    keys: _Keys, run: slice, active: IntArray, moved: IntArray, common: FloatArray, own: FloatArray
+) -> FloatArray:
+    """Shares (n, k) of the k active keys at the n vertices of a run; ``common`` is h_kj a_j, ``own`` a_j squared."""
+    gate, inverse, squared = keys.gate[active, run], keys.inverse_power[active, run], keys.squared[moved, run]
+    progress = common @ squared
+    progress *= inverse
+    distance = inverse
+    distance *= own @ squared
+    distance -= progress
+    distance -= progress
+    distance += 1.0
+    np.maximum(distance, 0.0, out=distance)
+    distance /= distance + 1.0
+    distance -= distance.min(0)
+    distance *= -_NEARNESS
+    reached = np.minimum(progress, 1.0, out=progress)
+    reached *= gate
+    claim = np.exp(distance, out=distance)
+    claim *= reached
+    reached *= claim
+    reached /= np.maximum(claim.sum(0), 1e-12)
+    return reached.T
 
 
 def paper_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:

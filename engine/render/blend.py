@@ -17,6 +17,7 @@ _SHARES_WIDTH = 1024  # as in blend.frag
 _SMALLEST_DRAG_PX = 256  # smaller maps are not worth shrinking more than by half
 _LEAST_SHARE = 1e-4  # of a map of at most a few mm: far below what shows
 _LEAST_SHARE_INTERACTIVE = 0.02  # keys that act elsewhere leave traces everywhere: not worth the time of a drag
+_LEAST_REACH_INTERACTIVE = 0.1  # a key that nowhere has more can wait for the picture at rest
 
 
 class MapBlender:
@@ -41,7 +42,7 @@ class MapBlender:
         self._relief_pass = ctx.vertex_array(self._relief_program.glo, [])
         self._shares: moderngl.Texture | None = None
         self._targets: dict[bool, BlendTarget] = {}
-        self._active: tuple[Pose, IntArray] | None = None
+        self._most: tuple[Pose, FloatArray] | None = None
         self.passes = 0
         """Blend passes so far, for tests and benches."""
 
@@ -54,11 +55,13 @@ class MapBlender:
         """The map of this pose: blended anew only if the pose or one of its maps changed."""
         if all(one is None for one in face.key_maps):
             return self._static(face)
-        keys = self._active_keys(pose, face.topology.skin.vertices[1])
-        maps = [face.map_or_fallback(int(key)) for key in keys]
+        reach = self._reach(pose, face.topology.skin.vertices[1])
+        keys, maps = _acting(face, reach, _LEAST_SHARE)
         full = self._targets.get(False)
         if full is not None and full.holds(face.topology, pose, maps):
             return full
+        if interactive:
+            keys, maps = _acting(face, reach, _LEAST_REACH_INTERACTIVE)
         target = self._target(face.topology, half=interactive)
         if not target.holds(face.topology, pose, maps):
             self._blend(face, pose, keys, maps, target)
@@ -76,7 +79,7 @@ class MapBlender:
         if self._shares is not None:
             self._shares.release()
         self._targets.clear()
-        self._shares = self._active = None
+        self._shares = self._most = None
 
     def _static(self, face: FaceAsset) -> BlendTarget:
         """Without any key map the static map is the map of every pose."""
@@ -87,11 +90,11 @@ class MapBlender:
             target.keep(None, [face.static_map])
         return target
 
-    def _active_keys(self, pose: Pose, skin_vertices: int) -> IntArray:
-        if self._active is None or self._active[0] is not pose:
-            most = pose.map_weights[:skin_vertices].max(axis=0, initial=0.0)
-            self._active = (pose, np.flatnonzero(most > _LEAST_SHARE).astype(np.int32))
-        return self._active[1]
+    def _reach(self, pose: Pose, skin_vertices: int) -> FloatArray:
+        """The largest share of each key on the skin, (K,)."""
+        if self._most is None or self._most[0] is not pose:
+            self._most = (pose, pose.map_weights[:skin_vertices].max(axis=0, initial=0.0))
+        return self._most[1]
 
     def _target(self, topology: Topology, *, half: bool) -> BlendTarget:
         target = self._targets.get(half)
@@ -134,8 +137,9 @@ class MapBlender:
         target.heights.use(0)
         self._relief_program.set(heights=0)
         self._relief_pass.render(moderngl.TRIANGLES, vertices=3)
-        target.relief.build_mipmaps()
-        target.relief.filter = QUICK
+        if not target.half:  # the small map of a drag is never drawn smaller than it is
+            target.relief.build_mipmaps()
+            target.relief.filter = QUICK
 
     def _write_shares(self, weights: FloatArray, keys: IntArray, columns: IntArray, groups: int) -> None:
         """Upload (V, K) weights of the given keys, key i added to share ``columns[i]``, as four-share texels."""
@@ -154,6 +158,12 @@ class MapBlender:
             self._shares = self._ctx.texture((_SHARES_WIDTH, rows), _LANES, dtype="f4")
             self._shares.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._shares.write(flat)
+
+
+def _acting(face: FaceAsset, reach: FloatArray, least: float) -> tuple[IntArray, list[FloatArray]]:
+    """The keys that reach more than ``least`` anywhere, and their maps."""
+    keys = np.flatnonzero(reach > least).astype(np.int32)
+    return keys, [face.map_or_fallback(int(key)) for key in keys]
 
 
 class BlendTarget:

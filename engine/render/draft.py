@@ -7,7 +7,7 @@ import moderngl
 from engine.render.context import unbind_framebuffer
 from engine.render.program import Program
 
-DRAFT_SCALE = 0.7
+DRAFT_SCALE = 0.6
 """Share of the view's pixels along each side that are drawn during a drag."""
 
 _PICTURE_UNIT = 0
