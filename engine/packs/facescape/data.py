@@ -18,10 +18,12 @@ from engine.errors import ModelFileError
 FORMAT = 1
 """Counts up when the layout of the folder changes; an older pack is then imported again."""
 INFO_FILE = "pack.json"
-CORE_FILE = "core.npy"
-MODEL_FILE = "model.npz"
-POSITION_MAPS_FILE = "position_maps.npy"
-NETWORK_FILES = MappingProxyType({"single": "single.safetensors", "rig": "rig.safetensors"})
+SUFFIXES = MappingProxyType(
+    {"core": ".npy", "model": ".npz", "position_maps": ".npy", "single": ".safetensors", "rig": ".safetensors"}
+)
+"""Parts of a pack and the kinds of their files. Every import gives its files new names and then replaces the info file,
+which names them: so the pack is switched at one stroke, and a broken import leaves the old one in use."""
+NETWORKS = ("single", "rig")
 
 EXPRESSIONS = 52
 LANDMARKS = 68
@@ -171,6 +173,22 @@ def read_info(folder: Path) -> dict[str, Any]:
     return info
 
 
+def pack_files(folder: Path) -> dict[str, Path]:
+    """The files of the imported pack by part; 'core' and 'model' are always among them.
+
+    Raises:
+        ModelFileError: there is no pack, or a file of it is missing.
+    """
+    names = read_info(folder).get("files")
+    if not isinstance(names, dict) or not {"core", "model"} <= names.keys() <= SUFFIXES.keys():
+        raise ModelFileError("The imported FaceScape pack is damaged (its pack.json).", _HINT)
+    files = {part: folder / Path(str(name)).name for part, name in names.items()}
+    for path in files.values():
+        if not path.is_file():
+            raise ModelFileError(f"The imported FaceScape pack lacks its file {path.name}.", _HINT)
+    return files
+
+
 def load(folder: Path) -> FaceScapeData:
     """The imported pack; the core and the position maps stay on disk until they are touched.
 
@@ -180,21 +198,19 @@ def load(folder: Path) -> FaceScapeData:
     Raises:
         ModelFileError: nothing is imported there, or a file of it is missing or damaged.
     """
-    read_info(folder)
+    files = pack_files(folder)
     try:
-        with np.load(folder / MODEL_FILE, allow_pickle=False) as stored:
+        with np.load(files["model"], allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in MODEL_ARRAYS}
             right = _split(stored["contour_right"], stored["contour_right_sizes"])
             left = _split(stored["contour_left"], stored["contour_left_sizes"])
-        maps = folder / POSITION_MAPS_FILE
+        maps = files.get("position_maps")
         return FaceScapeData(
-            core=np.load(folder / CORE_FILE, mmap_mode="r", allow_pickle=False),
-            position_maps=np.load(maps, mmap_mode="r", allow_pickle=False) if maps.exists() else None,
+            core=np.load(files["core"], mmap_mode="r", allow_pickle=False),
+            position_maps=None if maps is None else np.load(maps, mmap_mode="r", allow_pickle=False),
             contour_right=right,
             contour_left=left,
-            checkpoints=MappingProxyType(
-                {kind: folder / name for kind, name in NETWORK_FILES.items() if (folder / name).is_file()}
-            ),
+            checkpoints=MappingProxyType({kind: files[kind] for kind in NETWORKS if kind in files}),
             folder=folder,
             **arrays,
         )
