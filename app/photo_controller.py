@@ -56,6 +56,11 @@ class PhotoController(QObject):
         self._maps_failed = False
         session.pose_changed.connect(self._on_pose_changed)
 
+    @property
+    def is_building(self) -> bool:
+        """Whether a photo is being turned into a face."""
+        return self._job is not None
+
     @Slot(Path)
     def open(self, path: Path) -> None:
         """Turn a picture file into the shown face."""
