@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -20,6 +20,7 @@ from engine.atomic import FileSet, FolderUnusable
 from engine.errors import AppError, GpuError, ModelFileError
 from engine.export import ResultOptions, safe_stem, write_results
 from engine.images import SUPPORTED_NAMES, SUPPORTED_SUFFIXES, load_photo
+from engine.steps import scaled
 from engine.types import FaceAsset, Pose, Progress, ViewOptions
 
 if TYPE_CHECKING:
@@ -152,13 +153,13 @@ def process_photo(
     start = time.perf_counter()
     photo = load_photo(photo_path)
     reading = ("reading", time.perf_counter() - start)
-    models = yield from _scaled(service.models(), 0.0, 0.1)
+    models = yield from scaled(service.models(), 0.0, 0.1)
     from engine.pipeline import add_key_maps, build_face
 
     start = time.perf_counter() - reading[1]  # loading the models is not this photo's time
-    face = yield from _scaled(build_face(photo, models), 0.1, 0.5)
+    face = yield from scaled(build_face(photo, models), 0.1, 0.5)
     if options.rig:
-        face = yield from _scaled(add_key_maps(face, models, range(len(models.pack.key_weights))), 0.5, 0.7)
+        face = yield from scaled(add_key_maps(face, models, range(len(models.pack.key_weights))), 0.5, 0.7)
     pose = _pose_of_photo(face, options)
     warnings: tuple[str, ...] = ()
     picture, drawing = None, time.perf_counter()
@@ -181,7 +182,7 @@ def process_photo(
         warnings=warnings,
         seconds=(reading, ("rendering", time.perf_counter() - drawing)),
     )
-    written = yield from _scaled(steps, 0.75, 1.0)
+    written = yield from scaled(steps, 0.75, 1.0)
     return Outcome(photo_path, written.files, written.warnings, seconds=time.perf_counter() - start)
 
 
@@ -240,19 +241,6 @@ def _rendering(face: FaceAsset, pose: Pose) -> tuple[ByteArray | None, tuple[str
         return render_over_photo(face, pose, ViewOptions()), ()
     except GpuError as error:
         return None, (f"The picture was not rendered: {error.sentence()}",)
-
-
-def _scaled(steps: Generator[Progress, None, _Result], start: float, end: float) -> Generator[Progress, None, _Result]:
-    """The same steps with their fractions squeezed into ``start``..``end``."""
-    try:
-        while True:
-            report = next(steps)
-            yield replace(report, fraction=start + (end - start) * report.fraction)
-    except StopIteration as done:
-        result: _Result = done.value
-        return result
-    finally:
-        steps.close()
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

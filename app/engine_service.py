@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from engine.arrays import FloatArray
 from engine.detail.predictor import DetailRequest
 from engine.errors import ModelFileError
+from engine.steps import scaled
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
 
 if TYPE_CHECKING:  # the engine's stages import OpenCV and SciPy: the window comes first
@@ -75,11 +76,11 @@ class EngineService:
     ) -> Generator[Progress, None, FaceAsset]:
         """Photo -> face with its static map; the key maps are still to come."""
         first_time = self._pack is None
-        models = yield from _scaled(self.models(), 0.0, _LOADING_SHARE if first_time else 0.0)
+        models = yield from scaled(self.models(), 0.0, _LOADING_SHARE if first_time else 0.0)
         from engine.pipeline import build_face
 
         steps = build_face(photo, models, box=box, landmarks=landmarks)
-        return (yield from _scaled(steps, _LOADING_SHARE if first_time else 0.0, 1.0))
+        return (yield from scaled(steps, _LOADING_SHARE if first_time else 0.0, 1.0))
 
     def landmarks_from_clicks(self, clicks: FloatArray) -> Generator[Progress, None, Landmarks]:
         """All points of a face from a few clicks, (68, 2) float32 in iBUG order, NaN where there is none."""
@@ -122,14 +123,3 @@ def _load_pack(name: str) -> ModelPack:
     from engine.packs.open_pack import load_open_pack
 
     return load_open_pack()
-
-
-def _scaled(steps: Generator[Progress, None, _Result], start: float, end: float) -> Generator[Progress, None, _Result]:
-    """The same steps with their fractions squeezed into ``start``..``end``."""
-    while True:
-        try:
-            report = next(steps)
-        except StopIteration as done:
-            result: _Result = done.value
-            return result
-        yield Progress(report.stage, start + (end - start) * report.fraction)

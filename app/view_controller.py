@@ -16,8 +16,9 @@ from engine.types import FaceAsset
 REST_MS = 80
 """After this long without a change the picture is drawn in full quality; with the drawing it must stay below 200 ms."""
 
-REFINE_MS = 500
-"""New key maps are drawn at most this often: each costs a whole picture, and the engine wants the time too."""
+REFINE_MS = 2500
+"""New key maps are drawn at most this often while some of the shown expression are still missing: each costs a whole
+picture, and the engine wants the time too."""
 
 CAMERA_VIEWS: dict[str, tuple[float, float]] = {
     "front": (0.0, 0.0),
@@ -91,9 +92,13 @@ class ViewController(QObject):
             return
         new = [k for k, key_map in enumerate(face.key_maps) if k >= len(before) or key_map is not before[k]]
         # The neutral map stands in for missing ones; without it the static map does.
-        shows = 0 in new or bool(pose.map_weights[:, new].any())
-        if shows and not self._refined.isActive():
-            self._refined.start()
+        if 0 not in new and not pose.map_weights[:, new].any():
+            return
+        missing = [k for k, key_map in enumerate(face.key_maps) if key_map is None]
+        if not pose.map_weights[:, missing].any():
+            self._refined.start(0)
+        elif not self._refined.isActive():
+            self._refined.start(REFINE_MS)
 
     @Slot()
     def _on_refined(self) -> None:

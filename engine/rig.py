@@ -6,10 +6,13 @@ import weakref
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from engine.arrays import FloatArray, IntArray, check
+from engine.arrays import FloatArray, check
 from engine.packs.pack import ModelPack
 from engine.types import FaceAsset, Pose, RigBasis
+
+IndexArray = npt.NDArray[np.intp]
 
 _UNMOVED_MM = 1e-4
 # How strongly a key must move the skin at a vertex (norm of its own activations there) to change its detail.
@@ -112,7 +115,7 @@ def key_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
 
 
 def _run_shares(
-    keys: _Keys, run: slice, active: IntArray, moved: IntArray, common: FloatArray, own: FloatArray
+    keys: _Keys, run: slice, active: IndexArray, moved: IndexArray, common: FloatArray, own: FloatArray
 ) -> FloatArray:
     """Shares (n, k) of the k active keys at the n vertices of a run; ``common`` is h_kj a_j, ``own`` a_j squared."""
     gate, inverse, squared = keys.gate[active, run], keys.inverse_power[active, run], keys.squared[moved, run]
@@ -133,7 +136,7 @@ def _run_shares(
     claim *= reached
     reached *= claim
     reached /= np.maximum(claim.sum(0), 1e-12)
-    return reached.T
+    return np.asarray(reached.T)
 
 
 def paper_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:

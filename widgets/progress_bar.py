@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from engine.types import Progress
@@ -10,6 +10,7 @@ from widgets.style import GAP_PX
 
 _STEPS = 1000
 _BAR_WIDTH_PX = 180
+_LEAST_MS = 100  # between two reports: on software OpenGL each one puts the whole window together again
 
 
 class WorkBar(QWidget):
@@ -33,11 +34,23 @@ class WorkBar(QWidget):
         layout.addWidget(self._bar)
         layout.addWidget(self._cancel)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._newest: Progress | None = None
+        self._due = QTimer(self, singleShot=True, interval=_LEAST_MS)
+        self._due.timeout.connect(self._show_newest)
         self.hide()
 
     def set_progress(self, progress: Progress | None) -> None:
         """Show the stage and how far the work is; None hides all."""
-        self.setVisible(progress is not None)
-        if progress is not None:
-            self._stage.setText(progress.stage)
-            self._bar.setValue(round(_STEPS * progress.fraction))
+        self._newest = progress
+        if progress is None or self.isHidden():
+            self._due.stop()
+            self._show_newest()
+        elif not self._due.isActive():
+            self._due.start()
+
+    @Slot()
+    def _show_newest(self) -> None:
+        self.setVisible(self._newest is not None)
+        if self._newest is not None:
+            self._stage.setText(self._newest.stage)
+            self._bar.setValue(round(_STEPS * self._newest.fraction))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QNativeGestureEvent, QSurfaceFormat, QWheelEvent
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
@@ -76,16 +77,52 @@ class Viewport(QOpenGLWidget):
         self._renderer: FaceRenderer | None = None
         self._problem: AppError | None = None
         self._drag_from: QPointF | None = None
+        self._coming: RenderState | None = None  # drawn once all of it is on the GPU
+        self._steps: Iterator[None] | None = None
+        self._next_step = QTimer(self, singleShot=True, interval=0)
+        self._next_step.timeout.connect(self._take_step)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(240, 240)
         self.setAccessibleName("3D face")
         self.grabGesture(Qt.GestureType.PinchGesture)
 
     def show_state(self, state: RenderState | None) -> None:
-        """Draw ``state`` with the next paint; Qt merges many calls into one. None: the empty background."""
-        self._state = state
+        """Draw ``state`` with the next paint; Qt merges many calls into one. None: the empty background.
+
+        A picture in full quality is prepared in pieces first, so that the window answers meanwhile.
+        """
         self.setCursor(Qt.CursorShape.ArrowCursor if state is None else Qt.CursorShape.OpenHandCursor)
-        self.update()
+        self._drop_steps()
+        if state is None or state.interactive or self._renderer is None:
+            self._state = state
+            self.update()
+        else:
+            self._coming = state
+            self._next_step.start()
+
+    @Slot()
+    def _take_step(self) -> None:
+        if self._coming is None or self._renderer is None:
+            return
+        self.makeCurrent()
+        if self._steps is None:
+            self._steps = self._renderer.steps(self._coming)
+        try:
+            next(self._steps)
+            self._renderer.ctx.finish()  # software OpenGL would pile up the work of all steps in the last
+            self._next_step.start()
+        except StopIteration:
+            self._state = self._coming
+            self._drop_steps()
+            self.update()
+        finally:
+            self.doneCurrent()
+
+    def _drop_steps(self) -> None:
+        self._next_step.stop()
+        if self._coming is not None and self._state is None:
+            self._state = self._coming  # the first face: a drag must not throw it back to the empty view
+        self._coming = self._steps = None
 
     @property
     def problem(self) -> AppError | None:
@@ -121,6 +158,7 @@ class Viewport(QOpenGLWidget):
             target = renderer.ctx.detect_framebuffer(self.defaultFramebufferObject())
             ratio = self.devicePixelRatio()
             renderer.draw(self._state, target, (round(ratio * self.width()), round(ratio * self.height())))
+            self._steps = None  # begun anew: this picture has taken their place on the GPU
         else:
             gl = self.context().functions()
             gl.glClearColor(*ViewOptions().background, 1.0)
@@ -144,15 +182,22 @@ class Viewport(QOpenGLWidget):
         self.failed.emit(error)
 
     def _release(self) -> None:
+        if self._coming is not None:  # prepared again in the next context
+            self._state = self._coming
+        self._drop_steps()
         if self._renderer is not None:
             self.makeCurrent()
             self._renderer.release()
             self._renderer = None
             self.doneCurrent()
 
+    def _newest(self) -> RenderState | None:
+        return self._coming or self._state
+
     def _orbit(self) -> OrbitCamera | None:
         """The camera that the user moves, None while there is nothing to look at."""
-        camera = None if self._state is None else self._state.camera
+        state = self._newest()
+        camera = None if state is None else state.camera
         return camera if isinstance(camera, OrbitCamera) else None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -224,9 +269,10 @@ class Viewport(QOpenGLWidget):
         return True
 
     def _turn_light(self, azimuth_deg: float, elevation_deg: float) -> None:
-        if self._state is None:
+        state = self._newest()
+        if state is None:
             return
-        view = self._state.view
+        view = state.view
         azimuth = (view.light_azimuth_deg + azimuth_deg + 180.0) % 360.0 - 180.0
         elevation = min(max(view.light_elevation_deg + elevation_deg, -90.0), 90.0)
         self.view_edited.emit(replace(view, light_azimuth_deg=azimuth, light_elevation_deg=elevation))

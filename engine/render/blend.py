@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import moderngl
 import numpy as np
 
@@ -9,11 +11,13 @@ from engine.arrays import FloatArray, IntArray
 from engine.render.context import unbind_framebuffer
 from engine.render.program import Program
 from engine.render.texture import QUICK, MapLayers
+from engine.steps import finished
 from engine.types import FaceAsset, Pose, Topology
 
 _LANES = 4  # shares in one texel
 _MOST_GROUPS = 16  # as in blend.frag
 _SHARES_WIDTH = 1024  # as in blend.frag
+_STRIPS = 3  # of the full map, blended one after the other so that the window can answer between them
 _SMALLEST_DRAG_PX = 256  # smaller maps are not worth shrinking more than by half
 _LEAST_SHARE = 1e-4  # of a map of at most a few mm: far below what shows
 _LEAST_SHARE_INTERACTIVE = 0.02  # keys that act elsewhere leave traces everywhere: not worth the time of a drag
@@ -53,8 +57,12 @@ class MapBlender:
 
     def target(self, face: FaceAsset, pose: Pose, *, interactive: bool) -> BlendTarget:
         """The map of this pose: blended anew only if the pose or one of its maps changed."""
+        return finished(self.steps(face, pose, interactive=interactive))
+
+    def steps(self, face: FaceAsset, pose: Pose, *, interactive: bool) -> Generator[None, None, BlendTarget]:
+        """``target`` in pieces that take some 10 ms each on software OpenGL; nothing is shown before the last."""
         if all(one is None for one in face.key_maps):
-            return self._static(face)
+            return (yield from self._static(face))
         reach = self._reach(pose, face.topology.skin.vertices[1])
         keys, maps = _acting(face, reach, _LEAST_SHARE)
         full = self._targets.get(False)
@@ -64,7 +72,8 @@ class MapBlender:
             keys, maps = _acting(face, reach, _LEAST_REACH_INTERACTIVE)
         target = self._target(face.topology, half=interactive)
         if not target.holds(face.topology, pose, maps):
-            self._blend(face, pose, keys, maps, target)
+            target.forget()
+            yield from self._blend(face, pose, keys, maps, target)
             target.keep(pose, maps)
         return target
 
@@ -81,12 +90,14 @@ class MapBlender:
         self._targets.clear()
         self._shares = self._most = None
 
-    def _static(self, face: FaceAsset) -> BlendTarget:
+    def _static(self, face: FaceAsset) -> Generator[None, None, BlendTarget]:
         """Without any key map the static map is the map of every pose."""
         target = self._target(face.topology, half=False)
         if not target.holds(face.topology, None, [face.static_map]):
+            target.forget()
             target.heights.write(np.ascontiguousarray(face.static_map))
-            self._draw_relief(target)
+            yield
+            yield from self._draw_relief(target)
             target.keep(None, [face.static_map])
         return target
 
@@ -104,8 +115,9 @@ class MapBlender:
             target = self._targets[half] = BlendTarget(self._ctx, topology, shrink=self._drag_shrink if half else 1)
         return target
 
-    def _blend(self, face: FaceAsset, pose: Pose, keys: IntArray, maps: list[FloatArray], target: BlendTarget) -> None:
-        self._ctx.enable_only(moderngl.NOTHING)
+    def _blend(
+        self, face: FaceAsset, pose: Pose, keys: IntArray, maps: list[FloatArray], target: BlendTarget
+    ) -> Generator[None, None, None]:
         layers: list[int] = []
         if maps:
             layers = target.layers.layers_of(
@@ -119,27 +131,36 @@ class MapBlender:
         columns = np.searchsorted(distinct, layers).astype(np.int32)
         self._write_shares(pose.map_weights[: face.topology.skin.vertices[1]], keys, columns, groups)
         table = target.table(self._table_program, self._ring_program)
-        target.heights_buffer.use()
-        for unit, texture in enumerate((table, self._shares, target.layers)):
-            if texture is not None:
-                texture.use(unit)
         padded = np.zeros((_MOST_GROUPS, _LANES), np.int32)
         padded.ravel()[: len(distinct)] = distinct
         least = _LEAST_SHARE_INTERACTIVE if target.half else 0.0
         self._blend_program.set(table=0, shares=1, maps=2, groups=groups, layers=padded, least_share=least)
-        self._blend_pass.render(moderngl.TRIANGLES, vertices=3)
-        self._draw_relief(target)
+        rows = -(-target.size // (1 if target.half else _STRIPS))
+        for top in range(0, target.size, rows):
+            yield
+            self._ctx.enable_only(moderngl.NOTHING)
+            for unit, texture in enumerate((table, self._shares, target.layers)):
+                if texture is not None:
+                    texture.use(unit)
+            target.heights_buffer.use()
+            target.heights_buffer.scissor = (0, top, target.size, rows)
+            self._blend_pass.render(moderngl.TRIANGLES, vertices=3)
+            target.heights_buffer.scissor = (0, 0, target.size, target.size)
+        yield
+        yield from self._draw_relief(target)
         self.passes += 1
 
-    def _draw_relief(self, target: BlendTarget) -> None:
+    def _draw_relief(self, target: BlendTarget) -> Generator[None, None, None]:
         self._ctx.enable_only(moderngl.NOTHING)
         target.relief_buffer.use()
         target.heights.use(0)
         self._relief_program.set(heights=0)
         self._relief_pass.render(moderngl.TRIANGLES, vertices=3)
         if not target.half:  # the small map of a drag is never drawn smaller than it is
+            yield
             target.relief.build_mipmaps()
             target.relief.filter = QUICK
+            yield
 
     def _write_shares(self, weights: FloatArray, keys: IntArray, columns: IntArray, groups: int) -> None:
         """Upload (V, K) weights of the given keys, key i added to share ``columns[i]``, as four-share texels."""
@@ -196,6 +217,10 @@ class BlendTarget:
         if self._maps is None or topology is not self.topology or pose is not self._pose:
             return False
         return len(maps) == len(self._maps) and all(a is b for a, b in zip(maps, self._maps, strict=True))
+
+    def forget(self) -> None:
+        """What it holds is about to be overwritten."""
+        self._pose = self._maps = None
 
     def keep(self, pose: Pose | None, maps: list[FloatArray]) -> None:
         """Remember what the target holds now."""

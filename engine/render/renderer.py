@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import moderngl
@@ -14,7 +15,8 @@ from engine.render.draft import DraftBuffer, draws_in_software
 from engine.render.mesh import FaceMesh
 from engine.render.program import Program
 from engine.render.state import RenderState
-from engine.render.texture import QUICK, SMOOTH, fitting_photo, picture_texture
+from engine.render.texture import QUICK, SMOOTH, fitting_photo, picture_texture, smoothen
+from engine.steps import finished
 from engine.types import FaceAsset, Part, Pose, ViewOptions, WeakPerspective
 
 LOOKS = ("texture", "clay", "map")
@@ -63,7 +65,7 @@ class FaceRenderer:
         self._mesh: FaceMesh | None = None
         self._person: FaceAsset | None = None
         self._neutral: Pose | None = None
-        self._skin: tuple[ByteArray, moderngl.Texture] | None = None
+        self._skin: tuple[ByteArray | None, moderngl.Texture] | None = None  # no picture: not complete yet
         self._photo: tuple[ByteArray, moderngl.Texture] | None = None
 
     def draw(self, state: RenderState, target: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
@@ -77,17 +79,49 @@ class FaceRenderer:
             raise ValueError(f"view.look: expected one of {LOOKS}, got {state.view.look!r}")
         if width < 1 or height < 1:
             return
-        mesh = detail = None
-        if state.face is not None:
-            pose = self._prepared(state.face, state.pose)
-            mesh = self._posed_mesh(state.face, pose, fine=not state.interactive)
-            detail = self.blender.target(state.face, pose, interactive=state.interactive).relief
+        mesh, detail = finished(self.steps(state))
         if state.interactive and mesh is not None and self._draft is not None:
             smaller, size = self._draft.sized(size_px)
             self._draw_into(state, mesh, detail, smaller, size)
             self._draft.enlarge(target, size_px)
         else:
             self._draw_into(state, mesh, detail, target, size_px)
+
+    def steps(self, state: RenderState) -> Generator[None, None, tuple[FaceMesh | None, moderngl.Texture | None]]:
+        """Bring to the GPU what ``draw`` needs of the state and what is not there yet, in pieces of some 10 ms each.
+
+        A window that takes them one by one before it draws answers in between. The last picture can still be drawn
+        only after the last step. Returns the mesh and the relief map.
+        """
+        if state.face is None:
+            return None, None
+        pose = self._prepared(state.face, state.pose)
+        if self._mesh is None or self._mesh.topology is not state.face.topology:
+            if self._mesh is not None:
+                self._mesh.release()
+            self._mesh, self._person = FaceMesh(self.ctx, state.face.topology), None
+            yield
+        mesh = self._mesh
+        if self._person is None or self._person.rig is not state.face.rig:
+            mesh.set_face(state.face)
+        self._person = state.face
+        mesh.set_pose(pose, fine=not state.interactive)
+        yield
+        if state.view.look == "texture":
+            yield from self._skin_steps(state.face.texture.image)
+        target = yield from self.blender.steps(state.face, pose, interactive=state.interactive)
+        return mesh, target.relief
+
+    def _skin_steps(self, image: ByteArray) -> Generator[None, None, None]:
+        if self._skin is None or self._skin[0] is not image:
+            if self._skin is not None:
+                self._skin[1].release()
+            texture = picture_texture(self.ctx, image)
+            self._skin = (None, texture)
+            yield
+            smoothen(texture)
+            self._skin = (image, texture)
+            yield
 
     def _draw_into(
         self,
@@ -137,17 +171,6 @@ class FaceRenderer:
             self._neutral = Pose(np.zeros(len(face.rig.deltas), np.float32), face.rig.neutral, shares)
         return self._neutral
 
-    def _posed_mesh(self, face: FaceAsset, pose: Pose, *, fine: bool) -> FaceMesh:
-        if self._mesh is None or self._mesh.topology is not face.topology:
-            if self._mesh is not None:
-                self._mesh.release()
-            self._mesh, self._person = FaceMesh(self.ctx, face.topology), None
-        if self._person is None or self._person.rig is not face.rig:
-            self._mesh.set_face(face)
-        self._person = face
-        self._mesh.set_pose(pose, fine=fine)
-        return self._mesh
-
     def _draw_background(self, state: RenderState, size_px: tuple[int, int]) -> None:
         """Where the face left the depth buffer empty: shading hidden pixels would cost a tenth of a frame."""
         self.ctx.enable_only(moderngl.DEPTH_TEST)
@@ -156,7 +179,11 @@ class FaceRenderer:
         self._background_pass.render(moderngl.TRIANGLES, vertices=3)
         if state.photo_background and state.face is not None:
             image = state.face.photo.image
-            self._photo = self._kept(self._photo, image, photo=True)
+            if self._photo is None or self._photo[0] is not image:
+                if self._photo is not None:
+                    self._photo[1].release()
+                self._photo = (image, picture_texture(self.ctx, fitting_photo(image)))
+                smoothen(self._photo[1])
             self._photo[1].use(_PICTURE_UNIT)
             self._photo_program.set(photo=_PICTURE_UNIT, photo_extent=_photo_extent(image, size_px))
             self._photo_pass.render(moderngl.TRIANGLES, vertices=3)
@@ -167,8 +194,7 @@ class FaceRenderer:
         view, program = state.view, self._looks[state.view.look]
         detail.use(_DETAIL_UNIT)
         program.set(**_detail_uniforms(state.face), **_camera_uniforms(eye), light_direction=_light_direction(view))
-        if view.look == "texture":
-            self._skin = self._kept(self._skin, state.face.texture.image, photo=False)
+        if view.look == "texture" and self._skin is not None:
             self._skin[1].filter = QUICK if state.interactive else SMOOTH
             self._skin[1].use(_PICTURE_UNIT)
             program.set(skin_texture=_PICTURE_UNIT, unlit=view.unlit)
@@ -199,16 +225,6 @@ class FaceRenderer:
         target.depth_mask = False
         mesh.draw_edges(self._wireframe, fine=not state.interactive)
         target.depth_mask = True
-
-    def _kept(
-        self, kept: tuple[ByteArray, moderngl.Texture] | None, image: ByteArray, *, photo: bool
-    ) -> tuple[ByteArray, moderngl.Texture]:
-        """The picture's texture, uploaded only if it is another picture than before."""
-        if kept is not None and kept[0] is image:
-            return kept
-        if kept is not None:
-            kept[1].release()
-        return image, picture_texture(self.ctx, fitting_photo(image) if photo else image)
 
 
 def _part_kind(part: Part) -> int:

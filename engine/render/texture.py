@@ -17,18 +17,23 @@ LONGEST_PHOTO_PX = 2048
 
 
 def picture_texture(ctx: moderngl.Context, image: ByteArray) -> moderngl.Texture:
-    """(H, W, 3) uint8 picture with mipmaps that samples as stored: sRGB, to be decoded by the shader.
+    """(H, W, 3) uint8 picture that samples as stored: sRGB, to be decoded by the shader; ``smoothen`` adds mipmaps.
 
     Four bytes to the pixel and no decoding by the sampler: both are several times faster on software OpenGL.
     """
+    import cv2
+
     height, width, _ = check("image", image, (None, None, 3), np.uint8).shape
-    padded = np.empty((height, width, 4), np.uint8)
-    padded[..., :3], padded[..., 3] = image, 255
-    texture = ctx.texture((width, height), 4, padded)
+    texture = ctx.texture((width, height), 4, np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)))
     texture.repeat_x = texture.repeat_y = False
+    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+    return texture
+
+
+def smoothen(texture: moderngl.Texture) -> None:
+    """Make the mipmaps of a picture and use them."""
     texture.build_mipmaps()
     texture.filter = SMOOTH
-    return texture
 
 
 def fitting_photo(image: ByteArray, longest_px: int = LONGEST_PHOTO_PX) -> ByteArray:
