@@ -13,7 +13,7 @@ import numpy as np
 from engine.arrays import FloatArray
 from engine.packs.facescape.data import EXPRESSIONS
 from engine.packs.facescape.restricted import MEBIBYTE, WrongContent
-from engine.packs.facescape.restricted_arrays import Npz, NpyHeader, pieces, read_header
+from engine.packs.facescape.restricted_arrays import NpyHeader, Npz, at_end, pieces, read_header
 
 _MOST_IDENTITIES = 1000
 _LARGEST_COORDINATE = 1e7
@@ -135,6 +135,7 @@ class _Open:
                 raise WrongContent("holds numbers that are not finite, or impossibly large")
             left -= count
             yield block
+        at_end(self.stream)
 
 
 def _by_identity(source: CoreSource, vertex_map: VertexMap) -> Iterator[FloatArray | None]:

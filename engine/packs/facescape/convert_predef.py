@@ -19,7 +19,10 @@ CHIN = (
     11789, 1804, 11792, 5007, 11421, 1681, 11410, 5000, 11423, 3248, 11427, 1687, 15212, 6204, 15216, 2851,
 )  # fmt: skip
 """The 16 candidates of landmark 8 that the original has in its code; another topology brings index_chin.txt."""
-_LARGEST_INDEX = 1 << 24
+_LARGEST_INDEX = 1 << 20
+"""Far above any vertex number; three of them fit into 64 bits."""
+_UV_ROUNDING = 2e-4
+"""The files keep four decimals."""
 _TEXT_LIMIT = 1 << 20
 _WEIGHT_SUM_ERROR = 1e-3
 
@@ -217,15 +220,15 @@ READERS: Mapping[str, Callable[[bytes], Arrays]] = MappingProxyType(
 """How each file of the original's predef folder is read, by its name there."""
 
 
-def check_together(arrays: Arrays, vertex_count: int) -> None:
-    """Compare files with each other.
+def contradictions(arrays: Arrays, vertex_count: int) -> dict[str, str]:
+    """Compare the files with each other.
 
     Args:
-        arrays: all that ``READERS`` gave.
+        arrays: all that ``READERS`` and ``chin_of`` gave.
         vertex_count: of the model that they shall go with.
 
-    Raises:
-        WrongContent: an index points outside; the text names the file.
+    Returns:
+        What is wrong, by the name of the file at fault; empty when all belong together.
     """
     inside = (
         ("faces.pkl", "faces", vertex_count),
@@ -238,11 +241,37 @@ def check_together(arrays: Arrays, vertex_count: int) -> None:
         ("contour_line_68.pkl", "contour_right", vertex_count),
         ("contour_line_68.pkl", "contour_left", vertex_count),
     )
+    wrong: dict[str, str] = {}
     for file, name, count in inside:
-        if arrays[name].max() >= count:
-            raise WrongContent(
-                f"{file} does not belong to this model: it points to number {arrays[name].max()} of {count}"
-            )
+        largest = int(arrays[name].max())
+        if largest >= count:
+            wrong.setdefault(file, f"does not belong to this model: it points to number {largest:,} of {count:,}")
+    return wrong or _front_against_head(arrays)
+
+
+def _front_against_head(arrays: Arrays) -> dict[str, str]:
+    """The front mesh has to be made of triangles of the head that are unwrapped, with the same texture coordinates."""
+    front = arrays["front_vertices"][arrays["front_faces"]]
+    head = arrays["faces"][arrays["texture_faces"]]
+    front_keys, head_keys = _keys(front), _keys(head)
+    order = np.argsort(head_keys)
+    place = np.minimum(np.searchsorted(head_keys[order], front_keys), len(order) - 1)
+    rows = order[place]
+    if (head_keys[rows] != front_keys).any():
+        file = "front_faces.pkl" if np.isin(front_keys, _keys(arrays["faces"])).mean() < 1 else "front_face_indices.pkl"
+        return {file: "has triangles that do not go with faces.pkl and front_verts_indices.pkl"}
+    on_head = arrays["uvs"][arrays["uv_faces"][arrays["texture_faces"][rows]]]
+    on_front = arrays["front_uvs"][arrays["front_uv_faces"]]
+    if not np.allclose(on_head, on_front, rtol=0, atol=_UV_ROUNDING):
+        return {"front_texcoords.pkl": "has texture coordinates that do not go with faces.pkl"}
+    return {}
+
+
+def _keys(faces: IntArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """One number for each triangle."""
+    wide = faces.astype(np.int64)
+    base = np.int64(2 * _LARGEST_INDEX)
+    return np.asarray((wide[:, 0] * base + wide[:, 1]) * base + wide[:, 2])
 
 
 def finite(value: Any, dimensions: int) -> DoubleArray:

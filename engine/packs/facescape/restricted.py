@@ -190,6 +190,8 @@ def load_pickle(data: bytes) -> Any:
         raise WrongContent("is only a Git LFS pointer, not the file; 'git lfs pull' gets it")
     if len(data) > PICKLE_LIMIT:
         raise WrongContent("is far too large to be this file")
+    if not data.startswith(b"\x80"):
+        data = data.replace(b"\r\n", b"\n")  # git may have changed the ends of lines where the format is all text
     try:
         _look_through(data)
         return _Unpickler(io.BytesIO(data), encoding="latin1").load()

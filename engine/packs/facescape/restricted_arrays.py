@@ -129,6 +129,20 @@ def pieces(stream: BinaryIO, count: int, size: int = _PIECE) -> Iterator[bytes]:
         yield piece
 
 
+def at_end(stream: BinaryIO) -> None:
+    """Make sure that a stream ends here; a zip member compares its checksum then.
+
+    Raises:
+        WrongContent: more follows, or the checksum is another one.
+    """
+    try:
+        more = stream.read(1)
+    except DAMAGE as error:
+        raise WrongContent("is damaged") from error
+    if more:
+        raise WrongContent("is too long")
+
+
 def read_npy(path: Path) -> np.ndarray[Any, Any]:
     """The array of numbers in a small .npy file.
 
@@ -172,6 +186,10 @@ class Npz:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._zip.close()
 
     @property
