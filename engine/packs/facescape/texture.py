@@ -24,6 +24,7 @@ _SHARE_RAMP = (0.1, 0.5)  # visibility from which the photo itself begins to sho
 _COMPARABLE = 0.6  # share from which both sides count as seen when their colours are compared
 _GAIN_RANGE = (0.4, 2.5)
 _MID_GREY = 128.0
+_NOTHING = 1e-3  # shares and colours below this count as none
 _MOST_ZOOM = 3.0
 _SAME_ZOOM = 0.3  # photos this close to the texture's resolution are looked up as they are
 
@@ -124,8 +125,8 @@ def _photo_texels(
     nearest = fine.nearest[box.at(_COARSE_TEXELS // _FINE_TEXELS)]
     source, at = _fitting(photo.image, texels[nearest], max(nearest.shape) * _FINE_TEXELS)
     full = (nearest.shape[1] * _FINE_TEXELS, nearest.shape[0] * _FINE_TEXELS)
-    at = cv2.resize(at, full, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.remap(source, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    x, y = (cv2.resize(plane, full, interpolation=cv2.INTER_LINEAR) for plane in cv2.split(at))
+    return np.asarray(cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _fitting(image: ByteArray, px: FloatArray, texels: int) -> tuple[ByteArray, FloatArray]:
@@ -177,8 +178,8 @@ def _fill(
 
     gain, smooth = _low_frequencies(coarse_colours, shares, coarse)
     place = box.at(_COARSE_TEXELS // _FINE_TEXELS)
-    at = fine.mirror_px[place] - np.float32(0.5)
-    mirrored = cv2.remap(colours, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = cv2.split(np.asarray(fine.mirror_px[place] - 0.5, np.float32))
+    mirrored = np.asarray(cv2.remap(colours, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
     # All of the fill is weighted with 1 - own later, so that the mirrored side's part of it is taken by that here.
     part = shares.partner / np.maximum(1.0 - shares.own, 1e-3)
     gain_and_part = np.concatenate([gain, reduced(part, len(gain))[..., None]], axis=-1)
@@ -196,23 +197,28 @@ def _low_frequencies(colours: ByteArray, shares: _Shares, coarse: UvChart) -> tu
 
     R = len(coarse.nearest)
     n = min(_FILL_SIZE, R)
-    seen = reduced(shares.own * coarse.raster.covered, n)
-    inside = (shares.own * coarse.raster.covered)[..., None]
-    here = reduced(colours * inside, n) / np.maximum(seen, 1e-4)[..., None]
+    inside = shares.own * coarse.raster.covered
+    seen = reduced(inside, n)
+    summed = reduced(colours * inside[..., None], n)
+    here = _divided(summed, seen[..., None])
     mirror_px = cv2.resize(coarse.mirror_px, (n, n), interpolation=cv2.INTER_NEAREST) * np.float32(n / R)
     seen_there = look_up(seen, mirror_px)
-    there = look_up(here * seen[..., None], mirror_px) / np.maximum(seen_there, 1e-4)[..., None]
+    there = _divided(look_up(summed, mirror_px), seen_there[..., None])
     both = (np.minimum(seen, seen_there) > _COMPARABLE).astype(np.float32)
     mask = both[..., None]
     radius = n / 64  # a ratio of blurred colours: a mole has no partner
-    ratio = np.maximum(blurred(here * mask, radius), 1e-3) / np.maximum(blurred(there * mask, radius), 1e-3)
-    gain = np.clip(push_pull(ratio.astype(np.float32), both, np.ones(3, np.float32)), *_GAIN_RANGE)
+    ratio = _divided(np.maximum(blurred(here * mask, radius), 1e-3), blurred(there * mask, radius))
+    gain = np.clip(push_pull(ratio, both, np.ones(3, np.float32)), *_GAIN_RANGE)
     share = reduced(shares.partner * coarse.raster.covered, n)
     weight = seen + share
-    mixed = (seen[..., None] * here + share[..., None] * gain * there) / np.maximum(weight, 1e-3)[..., None]
-    known = np.clip(4.0 * weight - 0.2, 0.0, 1.0).astype(np.float32)  # a cell seen in part has its colour, too
-    smooth = push_pull(mixed.astype(np.float32), known, np.full(3, _MID_GREY, np.float32))
+    mixed = _divided(summed + share[..., None] * gain * there, weight[..., None])
+    known = np.clip(4.0 * weight - 0.2, 0.0, 1.0)  # a cell seen in part has its colour, too
+    smooth = push_pull(mixed, known, np.full(3, _MID_GREY, np.float32))
     return gain, np.clip(smooth, 0.0, 255.0)
+
+
+def _divided(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    return np.asarray(numerator / np.maximum(denominator, _NOTHING), np.float32)
 
 
 def _over_window(field: FloatArray, window: UvWindow) -> FloatArray:
