@@ -204,11 +204,12 @@ def _result(landmarks: Landmarks, points: FitPoints, state: _State) -> Fit:
         error68=error68,
         error_dense=error_dense,
         yaw_deg=yaw,
-        warnings=_warnings(yaw, error_dense if np.isfinite(error_dense) else error68),
+        warnings=fit_warnings(yaw, error_dense if np.isfinite(error_dense) else error68),
     )
 
 
-def _warnings(yaw: float, error: float) -> tuple[str, ...]:
+def fit_warnings(yaw: float, error: float) -> tuple[str, ...]:
+    """What the user should know of a fit: degrees of turn, mean error of the points over the outer-eye distance."""
     sentences = []
     if abs(yaw) > _LIMIT_YAW_DEG:
         sentences.append(

@@ -53,6 +53,11 @@ class LandmarkDetector:
         self._short = ShortRangeDetector()
         self._last: tuple[str, list[_Face]] | None = None
 
+    @property
+    def dlib(self) -> DlibHelper:
+        """The helper process, for packs that ask dlib themselves."""
+        return self._dlib
+
     def start(self) -> None:
         """Start loading dlib in its own process; returns at once."""
         self._dlib.start()

@@ -1,0 +1,160 @@
+"""From 68 landmarks to pose, identity and expression of the FaceScape model.
+
+The costs, the four loops and the contour update are the original's. Where it follows numeric gradients until a limit of
+iterations, each step here is solved exactly; and a last step lowers both costs together, from every component of the
+mixture, because the original stays in the component that it happens to meet first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.arrays import DoubleArray, FloatArray, IntArray
+from engine.camera import rotation_matrix
+from engine.errors import PhotoError
+from engine.fit_solvers import aligned_camera
+from engine.packs.facescape.contour import CHIN, Outline
+from engine.packs.facescape.costs import Priors, View
+from engine.packs.facescape.data import LANDMARKS, FaceScapeData
+from engine.packs.facescape.fit_steps import (
+    Points,
+    State,
+    joint,
+    posed,
+    scaled_and_shifted,
+    towards_components,
+    with_expression,
+    with_identity,
+)
+from engine.types import Progress
+
+LOOPS = 4
+_START_ROTATION = (0.0, 0.1, 0.0)  # Rodrigues vector, rad
+_JAW = 2 * CHIN + 1
+_STEPS = 60
+_FOLLOWED = 4  # components that are followed to their minimum after one step to each
+_ROUGHLY = 1e-5
+_LEAST_POINTS, _LEAST_SPREAD_PX = 6, 1.0
+_STAGE = "Fitting the face model"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """What the fit found, in the original's terms."""
+
+    view: View
+    identity: DoubleArray
+    """(I,)."""
+    expression: DoubleArray
+    """(E,) with [0] = 1."""
+    landmark_vertices: IntArray
+    """(68,) int32 vertices of the whole head that stood for the landmarks in the last step, -1 for unknown ones."""
+    cost_id: float
+    cost_exp: float
+    distances_px: DoubleArray
+    """(68,) reprojection error of each landmark, NaN for unknown ones."""
+
+
+def solve(data: FaceScapeData, points68: FloatArray | DoubleArray) -> Generator[Progress, None, Solution]:
+    """Fit the model to landmarks; yields after every loop.
+
+    Args:
+        data: the imported pack.
+        points68: (68, 2) px, x right, y DOWN, in iBUG order; NaN where a point is not known.
+
+    Raises:
+        PhotoError: the landmarks are too few or lie in one place.
+    """
+    known = np.flatnonzero(np.isfinite(points68).all(axis=1))
+    targets = points68[known].astype(np.float64) * (1.0, -1.0)
+    if len(known) < _LEAST_POINTS or np.ptp(targets, axis=0).min() < _LEAST_SPREAD_PX:
+        raise PhotoError(
+            "The landmarks of this face are too few, or lie all in one place.", "Place more of them by hand."
+        )
+    yield Progress(_STAGE, 0.0)
+    outline = Outline.of(data)
+    chosen = _Chosen(outline, known, data.landmark_vertices[known])
+    points = Points(outline.rows(chosen.vertices), targets, Priors.of(data))
+    state = _start(data)
+    for loop in range(LOOPS):
+        yield Progress(_STAGE, (loop + 1) / (LOOPS + 3))
+        state = _posed_from_anywhere(points, state) if loop == 0 else posed(points, scaled_and_shifted(points, state))
+        state = with_expression(points, with_identity(points, state))
+        points, chosen = chosen.seen_now(points, state)
+    yield Progress(_STAGE, (LOOPS + 1) / (LOOPS + 3))
+    state = _best_component(points, state)
+    yield Progress(_STAGE, (LOOPS + 2) / (LOOPS + 3))
+    points, chosen = chosen.seen_now(points, state)
+    return _solution(points, chosen, joint(points, state, _STEPS))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chosen:
+    """Which vertices stand for the known landmarks."""
+
+    outline: Outline
+    known: npt.NDArray[np.intp]
+    """(n,) numbers of the landmarks, ascending."""
+    vertices: IntArray
+    """(n,)."""
+
+    def seen_now(self, points: Points, state: State) -> tuple[Points, _Chosen]:
+        """The jaw's landmarks on the vertices that form the outline now; the others stay."""
+        jaw = self.outline.jaw(state.view.turn, state.identity, state.expression)[self.known[self.known < _JAW]]
+        moved = np.flatnonzero(jaw != self.vertices[: len(jaw)])
+        if not len(moved):
+            return points, self
+        rows, vertices = points.rows.copy(), self.vertices.copy()
+        rows[moved] = self.outline.rows(jaw[moved])
+        vertices[moved] = jaw[moved]
+        return replace(points, rows=rows), replace(self, vertices=vertices)
+
+
+def _start(data: FaceScapeData) -> State:
+    """Where the original starts."""
+    neutral = np.zeros(data.core.shape[1])
+    neutral[0] = 1.0
+    view = View(rotation_matrix(np.array(_START_ROTATION)), 1.0, np.zeros(2))
+    return State(view, data.start_identity, neutral)
+
+
+def _posed_from_anywhere(points: Points, state: State) -> State:
+    """The first pose: from the original's start, or, for heads that lie or hang, from one without a guess."""
+    down = (1.0, -1.0)
+    positions = points.positions(state)
+    camera = aligned_camera(positions, (points.targets * down).astype(np.float32), np.ones(len(positions)))
+    view = View(
+        rotation_matrix(camera.rotation), camera.scale_px_per_mm, camera.translation_px.astype(np.float64) * down
+    )
+    starts = (scaled_and_shifted(points, state), replace(state, view=view))
+    return min((posed(points, start) for start in starts), key=lambda found: _misfit(points, found))
+
+
+def _misfit(points: Points, state: State) -> float:
+    """Squared distances in px; mirrored heads, which a search can end in, count as infinitely far."""
+    return float((points.distances_px(state) ** 2).sum()) if state.view.scale > 0 else np.inf
+
+
+def _best_component(points: Points, state: State) -> State:
+    """The lowest of the joint minima that are reached from the state and from each component of the mixture."""
+    ranked = sorted([state, *towards_components(points, state)], key=points.cost_sum)
+    return min((joint(points, start, _STEPS, _ROUGHLY) for start in ranked[:_FOLLOWED]), key=points.cost_sum)
+
+
+def _solution(points: Points, chosen: _Chosen, state: State) -> Solution:
+    shared = points.data_cost(state)
+    vertices, distances = np.full(LANDMARKS, -1, np.int32), np.full(LANDMARKS, np.nan)
+    vertices[chosen.known], distances[chosen.known] = chosen.vertices, points.distances_px(state)
+    return Solution(
+        view=state.view,
+        identity=state.identity,
+        expression=state.expression,
+        landmark_vertices=vertices,
+        cost_id=shared + points.identity_prior(state),
+        cost_exp=shared + points.expression_prior(state),
+        distances_px=distances,
+    )

@@ -1,0 +1,159 @@
+"""The imported FaceScape files as a model pack: the front mesh of the original, with a fit of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+from engine import camera as cameras
+from engine import expressions
+from engine.arrays import ByteArray, DoubleArray, FloatArray, IntArray
+from engine.detail.predictor import DetailPredictor
+from engine.errors import PhotoError
+from engine.fit_points import HALF_PX
+from engine.fitting import fit_warnings
+from engine.landmarks import LandmarkDetector
+from engine.packs.facescape import model_core
+from engine.packs.facescape.contour import candidates
+from engine.packs.facescape.data import FaceScapeData, default_folder, load
+from engine.packs.facescape.exact_landmarks import original_landmarks
+from engine.packs.facescape.fit import Solution, solve
+from engine.packs.facescape.texture_topology import front_topology
+from engine.types import EyeChart, FaceBox, Fit, Landmarks, Photo, Progress, WeakPerspective
+
+MAP_SCALE_MM = 0.914
+"""Depth at full white of the original's maps."""
+_EYE_OUTER = [36, 45]
+
+
+class FaceScapePack:
+    """The original's model (see ``engine.packs.pack.ModelPack``). Vertices are those of its front mesh.
+
+    The fit works on the whole head, of which the front mesh is a part; ``data`` has it.
+    """
+
+    name = "facescape"
+    title = "FaceScape"
+    version = "1.0 topology"
+    map_scale_mm = MAP_SCALE_MM
+    dense_vertices: IntArray | None = None
+    eye_charts: tuple[EyeChart, ...] = ()
+
+    def __init__(self, data: FaceScapeData) -> None:
+        self.data = data
+        self.topology = front_topology(data)
+        self.identity_mean: FloatArray = data.id_mean.astype(np.float32)
+        self.identity_sd: FloatArray = np.sqrt(data.id_var).astype(np.float32)
+        self.key_weights = expressions.key_weights()
+        self.key_names = expressions.KEY_NAMES
+        self.base_texture: ByteArray = np.zeros((4, 4, 3), np.uint8)  # black around the skin, as the original's
+        self._front = np.full(data.vertex_count + 1, -1, np.int32)  # the last entry answers for -1
+        self._front[data.front_vertices] = np.arange(len(data.front_vertices), dtype=np.int32)
+        self.landmark_vertices: IntArray = self._front[data.landmark_vertices]
+        in_front = (self._front[line] for line in candidates(data))
+        self.contour_candidates: tuple[IntArray, ...] = tuple(line[line >= 0] for line in in_front)
+        self._last_person: tuple[bytes, FloatArray] | None = None
+        self._predictor: DetailPredictor | None = None
+
+    def landmarks(
+        self, photo: Photo, detector: LandmarkDetector, box: FaceBox | None = None, *, exact: bool = False
+    ) -> Landmarks:
+        """The original's 68 points with the detector's dense ones (see ``original_landmarks``).
+
+        Raises:
+            NoFaceFound: no face in the photo (in ``box``).
+        """
+        return original_landmarks(photo, detector, exact=exact, box=box)
+
+    def fit(self, landmarks: Landmarks) -> Generator[Progress, None, Fit]:
+        """Pose, identity and expression by the original's costs, from the 68 points alone.
+
+        Raises:
+            PhotoError: there are no 68 points, or they lie in one place.
+        """
+        if landmarks.points68 is None:
+            raise PhotoError(
+                "This face has no 68 landmarks, which the FaceScape model needs.",
+                "Use a more frontal photo, place the points by hand, or take the open face model.",
+            )
+        found = yield from solve(self.data, landmarks.points68 + HALF_PX)
+        return self._as_fit(found, landmarks.points68)
+
+    def _as_fit(self, found: Solution, points68: FloatArray) -> Fit:
+        camera = WeakPerspective(
+            rotation=cameras.rotation_vector(found.view.turn).astype(np.float32),
+            scale_px_per_mm=found.view.scale,
+            translation_px=(found.view.shift * (1.0, -1.0)).astype(np.float32),
+        )
+        eyes = float(np.linalg.norm(np.subtract(*points68[_EYE_OUTER])))
+        error = float(np.nanmean(found.distances_px)) / eyes
+        yaw = cameras.yaw_deg(camera)
+        return Fit(
+            camera=camera,
+            identity=found.identity.astype(np.float32),
+            expression=found.expression.astype(np.float32),
+            landmark_vertices=self._front[found.landmark_vertices],
+            error68=error,
+            error_dense=float("nan"),
+            yaw_deg=yaw,
+            warnings=fit_warnings(yaw, error),
+        )
+
+    def bilinear(self, vertices: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Rows of the model for front vertices: mean (n, 3, E), which is zero, and core (n, 3, E, I), float32 mm.
+
+        Raises:
+            ValueError: a vertex does not belong to the front mesh.
+        """
+        rows = np.asarray(vertices)
+        if len(rows) and (rows.min() < 0 or rows.max() >= self.topology.vertex_count):
+            raise ValueError("vertices: expected vertices of the front mesh")
+        part = model_core.gathered(self.data.core, self.data.front_vertices[rows])
+        core = model_core.as_rows(part)
+        return np.zeros(core.shape[:3], np.float32), core
+
+    def shapes(self, identity: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Neutral (V, 3) and shape-minus-neutral (51, V, 3) of one person on the front mesh, float32 mm."""
+        front = self._person(identity)[:, self.data.front_vertices]
+        return front[0].copy(), front[1:].copy()
+
+    def head(self, identity: FloatArray, expression: FloatArray) -> FloatArray:
+        """The whole head of one person in one expression (E,): (n, 3) float32 mm, in the original's order."""
+        return np.asarray(np.tensordot(expression, self._person(identity), 1), np.float32)
+
+    def predictor(self) -> DetailPredictor:
+        """The network of the original, loaded when first asked for."""
+        if self._predictor is None:
+            from engine.packs.facescape.network_predictor import NetworkPredictor
+
+            self._predictor = NetworkPredictor(self.data)
+        return self._predictor
+
+    def _person(self, identity: FloatArray) -> FloatArray:
+        """All shapes of the whole head (E, n, 3); the last person's are kept, because all stages ask for them."""
+        key = identity.astype(np.float32).tobytes()
+        last = self._last_person
+        if last is None or last[0] != key:
+            last = self._last_person = (key, model_core.person_shapes(self.data.core, identity))
+        return last[1]
+
+
+def points_of_original(camera: WeakPerspective, vertices: FloatArray, photo_height: int) -> DoubleArray:
+    """Where the original sees vertices (n, 3): (n, 2) float64 px, y up, whole numbers at the middle of a pixel."""
+    turned = vertices.astype(np.float64) @ cameras.rotation_matrix(camera.rotation)[:2].T
+    shift = camera.translation_px.astype(np.float64) - float(HALF_PX)
+    return np.asarray(camera.scale_px_per_mm * turned + (shift[0], photo_height - shift[1]))
+
+
+def load_facescape_pack(folder: Path | None = None) -> FaceScapePack:
+    """The imported pack.
+
+    Args:
+        folder: where it lies; this user's if None.
+
+    Raises:
+        ModelFileError: nothing is imported there, or a file of it is missing or damaged.
+    """
+    return FaceScapePack(load(folder or default_folder()))
