@@ -12,7 +12,7 @@ import numpy as np
 from engine.arrays import FloatArray, check
 from engine.detail import generator_layers as layers
 from engine.detail.generator_winograd import Winograd
-from engine.errors import ModelFileError
+from engine.errors import GpuError, ModelFileError
 from engine.packs.facescape.checkpoint import GeneratorShape, read_architecture
 
 if TYPE_CHECKING:
@@ -59,25 +59,32 @@ def run(network: DetailNetwork, pictures: FloatArray) -> FloatArray:
             return result
 
 
-def load_network(path: Path, *, gpu: bool = True) -> DetailNetwork:
-    """The network of a safetensors file; the weights stay on disk until they are used.
+def load_network(path: Path, device: str = "auto") -> DetailNetwork:
+    """The network of a safetensors file; on the processor its weights stay on disk until they are used.
 
     Args:
         path: as the import wrote it.
-        gpu: use a graphics card where torch finds one.
+        device: 'cpu', 'cuda' or 'cuda:N', or 'auto': a CUDA device where there is one, else the processor.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another network.
+        GpuError: the CUDA device that was asked for is not there or too small.
     """
     import torch
 
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.startswith("cuda") and int(device.partition(":")[2] or 0) >= cards:
+        raise GpuError(
+            f"There is no CUDA graphics card {device.partition(':')[2] or 0} on this computer that torch can use.",
+            "Compute on the processor with --gpu_ids -1.",
+        )
     weights = read_weights(path)
     shape = read_architecture({key: tuple(value.shape) for key, value in weights.items()})
-    if gpu and torch.cuda.is_available():
-        from engine.detail.generator_cuda import CudaNetwork
+    if device == "cpu" or not cards:
+        return ProcessorNetwork(weights, shape)
+    from engine.detail.generator_cuda import CudaNetwork
 
-        return CudaNetwork(weights, shape)
-    return ProcessorNetwork(weights, shape)
+    return CudaNetwork(weights, shape, "cuda" if device == "auto" else device)
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

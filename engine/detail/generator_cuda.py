@@ -52,20 +52,19 @@ def forward(weights: Mapping[str, torch.Tensor], shape: GeneratorShape, pictures
 
 
 class CudaNetwork:
-    """One network on the first CUDA device; graphs are kept by the size of their batch."""
+    """One network on one CUDA device; graphs are kept by the size of their batch."""
 
-    def __init__(self, weights: Mapping[str, torch.Tensor], shape: GeneratorShape) -> None:
-        """Copy the weights to the device.
+    def __init__(self, weights: Mapping[str, torch.Tensor], shape: GeneratorShape, device: str = "cuda") -> None:
+        """Copy the weights to the device, 'cuda' or 'cuda:N'.
 
         Raises:
             GpuError: it has not enough memory, or fails.
         """
-        import torch
-
         self.shape = shape
+        self._device = device
         try:
             self._weights = {key: self._on_device(value) for key, value in weights.items()}
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except RuntimeError as error:  # torch's out-of-memory error is one
             raise _gpu_error(error) from error
         self._graphs: dict[tuple[int, ...], tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = {}
 
@@ -75,15 +74,13 @@ class CudaNetwork:
         Raises:
             GpuError: the device has not enough memory, or fails.
         """
-        import torch
-
         check_pictures(pictures, self.shape)
         results = np.empty((len(pictures), *pictures.shape[2:]), np.float32)
         for first in range(0, len(pictures), _BATCH):
             part = slice(first, first + _BATCH)
             try:
                 results[part] = self._run(pictures[part])
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except RuntimeError as error:  # torch's out-of-memory error is one
                 raise _gpu_error(error) from error
             yield min((first + _BATCH) / len(pictures), 1.0)
         return results
@@ -92,20 +89,21 @@ class CudaNetwork:
     def _run(self, pictures: FloatArray) -> FloatArray:
         import torch
 
-        batch = self._on_device(torch.tensor(pictures))
-        if pictures.shape not in self._graphs:
-            self._graphs[pictures.shape] = self._record(batch)
-        graph, source, target = self._graphs[pictures.shape]
-        source.copy_(batch)
-        graph.replay()
-        return np.asarray(target[:, 0].float().cpu().numpy(), np.float32)
+        with torch.cuda.device(self._device):
+            batch = self._on_device(torch.tensor(pictures))
+            if pictures.shape not in self._graphs:
+                self._graphs[pictures.shape] = self._record(batch)
+            graph, source, target = self._graphs[pictures.shape]
+            source.copy_(batch)
+            graph.replay()
+            return np.asarray(target[:, 0].float().cpu().numpy(), np.float32)
 
     def _record(self, batch: torch.Tensor) -> tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]:
         """The graph with its fixed input and output, as torch's notes on CUDA graphs ask for it."""
         import torch
 
         source = batch.clone()
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(_WARM_UP):
@@ -116,12 +114,11 @@ class CudaNetwork:
             target = forward(self._weights, self.shape, source)
         return graph, source, target
 
-    @staticmethod
-    def _on_device(value: torch.Tensor) -> torch.Tensor:
+    def _on_device(self, value: torch.Tensor) -> torch.Tensor:
         import torch
 
         layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
-        return value.to("cuda", torch.float16, memory_format=layout)
+        return value.to(self._device, torch.float16, memory_format=layout)
 
 
 def _gpu_error(error: Exception) -> GpuError:

@@ -29,7 +29,7 @@ def normalize_(picture: torch.Tensor, *, relu: bool) -> torch.Tensor:
 
     C = picture.shape[-1]
     pixels = picture.view(-1, C)
-    chunks = pixels.split(max(1, _CHUNK // C))
+    chunks = torch.split(pixels, max(1, _CHUNK // C))
     means, squares = [], []
     for chunk in chunks:
         mean = chunk.mean(0)
