@@ -38,7 +38,11 @@ class EngineService:
 
     def warm_up(self) -> Generator[Progress, None, ModelPack]:
         """Load everything that the first photo needs."""
-        return (yield from self.models()).pack
+        pack = (yield from self.models()).pack
+        from engine.render.mesh import mesh_tables
+
+        mesh_tables(pack.topology)  # kept there: the window's thread then finds them ready
+        return pack
 
     def models(self) -> Generator[Progress, None, Models]:
         """Pack and detector; costs nothing once they are there.

@@ -110,7 +110,7 @@ class WindowCommands(QObject):
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Save Picture of the View", name, _PICTURE_FILTER)
         if not chosen:
             return
-        if self._window.viewport.grabFramebuffer().save(chosen):
+        if self._window.viewport.picture().save(chosen):
             self._window.say(f"Saved {Path(chosen).name}.")
         else:
             hint = "Choose another folder, and a name that ends in .png or .jpg."
@@ -157,6 +157,8 @@ class WindowCommands(QObject):
             "redo": expressions.undo_stack.redo,
             "photo_expression": expressions.apply_photo_expression,
             "reset_expression": expressions.reset,
+            "adjust_points": window.points.adjust,
+            "place_points": window.points.place,
             "find": self.find_expression,
             "wireframe": self.toggle_wireframe,
             "full_screen": self.toggle_full_screen,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QNativeGestureEvent, QSurfaceFormat, QWheelEvent
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QNativeGestureEvent, QSurfaceFormat, QWheelEvent
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
@@ -89,16 +89,24 @@ class Viewport(QOpenGLWidget):
     def show_state(self, state: RenderState | None) -> None:
         """Draw ``state`` with the next paint; Qt merges many calls into one. None: the empty background.
 
-        A picture in full quality is prepared in pieces first, so that the window answers meanwhile.
+        A new face and a picture in full quality are prepared in pieces first, so that the window answers meanwhile.
         """
         self.setCursor(Qt.CursorShape.ArrowCursor if state is None else Qt.CursorShape.OpenHandCursor)
         self._drop_steps()
-        if state is None or state.interactive or self._renderer is None:
+        shown = None if self._state is None or self._state.face is None else self._state.face.rig
+        moving = state is not None and state.interactive and state.face is not None and state.face.rig is shown
+        if state is None or moving or self._renderer is None:
             self._state = state
             self.update()
         else:
             self._coming = state
             self._next_step.start()
+
+    def picture(self) -> QImage:
+        """The newest state as it would be on the screen; (H, W) device pixels."""
+        self._state = self._newest()
+        self._drop_steps()
+        return self.grabFramebuffer()
 
     @Slot()
     def _take_step(self) -> None:
@@ -120,8 +128,6 @@ class Viewport(QOpenGLWidget):
 
     def _drop_steps(self) -> None:
         self._next_step.stop()
-        if self._coming is not None and self._state is None:
-            self._state = self._coming  # the first face: a drag must not throw it back to the empty view
         self._coming = self._steps = None
 
     @property
@@ -182,9 +188,8 @@ class Viewport(QOpenGLWidget):
         self.failed.emit(error)
 
     def _release(self) -> None:
-        if self._coming is not None:  # prepared again in the next context
-            self._state = self._coming
-        self._drop_steps()
+        self._state = self._newest()  # prepared again in the next context
+        self._coming = self._steps = None  # the timer may be gone: this is also called by the destructor
         if self._renderer is not None:
             self.makeCurrent()
             self._renderer.release()

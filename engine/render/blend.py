@@ -120,7 +120,7 @@ class MapBlender:
     ) -> Generator[None, None, None]:
         layers: list[int] = []
         if maps:
-            layers = target.layers.layers_of(
+            layers = yield from target.layers.layer_steps(
                 maps, [one for one in (*face.key_maps, face.static_map) if one is not None]
             )
         # Keys that fall back to the same map count as one: their shares add up.
@@ -130,6 +130,7 @@ class MapBlender:
             raise ValueError(f"pose: at most {_LANES * _MOST_GROUPS} different key maps can act at once")
         columns = np.searchsorted(distinct, layers).astype(np.int32)
         self._write_shares(pose.map_weights[: face.topology.skin.vertices[1]], keys, columns, groups)
+        yield
         table = target.table(self._table_program, self._ring_program)
         padded = np.zeros((_MOST_GROUPS, _LANES), np.int32)
         padded.ravel()[: len(distinct)] = distinct

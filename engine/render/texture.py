@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 import moderngl
 import numpy as np
@@ -70,8 +70,10 @@ class MapLayers:
         """Layers on the GPU, free ones included."""
         return len(self._maps)
 
-    def layers_of(self, wanted: Sequence[FloatArray], alive: Iterable[FloatArray]) -> list[int]:
-        """Layer of each wanted map; only maps that are not there yet are uploaded.
+    def layer_steps(
+        self, wanted: Sequence[FloatArray], alive: Iterable[FloatArray]
+    ) -> Generator[None, None, list[int]]:
+        """Layer of each wanted map; only maps that are not there yet are uploaded, one in a step.
 
         Args:
             wanted: (n, n) float32 mm each, compared by identity.
@@ -79,16 +81,20 @@ class MapLayers:
         """
         keep = {id(one) for one in (*wanted, *alive)}
         self._maps = [one if one is not None and id(one) in keep else None for one in self._maps]
-        present = {id(one): layer for layer, one in enumerate(self._maps) if one is not None}
-        missing = [one for one in {id(one): one for one in wanted}.values() if id(one) not in present]
-        shortage = len(missing) - (len(self._maps) - len(present))
+        queue = list({id(one): one for one in wanted if self._layer(one) is None}.values())
+        shortage = len(queue) - sum(one is None for one in self._maps)
         if shortage > 0:
+            queue = [one for one in self._maps if one is not None] + queue
             self._grow(shortage)
         free = [layer for layer, one in enumerate(self._maps) if one is None]
-        for layer, one in zip(free, missing, strict=False):
+        for layer, one in zip(free, queue, strict=False):
             self._upload(layer, one)
-            present[id(one)] = layer
-        return [present[id(one)] for one in wanted]
+            yield
+        layers = [self._layer(one) for one in wanted]
+        return [layer for layer in layers if layer is not None]
+
+    def _layer(self, map_mm: FloatArray) -> int | None:
+        return next((layer for layer, one in enumerate(self._maps) if one is map_mm), None)
 
     def use(self, unit: int) -> None:
         """Bind the array to a texture unit."""
@@ -102,15 +108,13 @@ class MapLayers:
         self._texture, self._maps = None, []
 
     def _grow(self, shortage: int) -> None:
+        """More layers, all of them empty: a texture cannot grow with its content."""
         steps = -(-shortage // _LAYERS_PER_STEP)
-        old, self._maps = self._maps, [*self._maps, *([None] * (steps * _LAYERS_PER_STEP))]
+        self._maps = [None] * (len(self._maps) + steps * _LAYERS_PER_STEP)
         if self._texture is not None:
             self._texture.release()
         self._texture = self._ctx.texture_array((self._size, self._size, len(self._maps)), 1, dtype="f4")
         self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        for layer, one in enumerate(old):
-            if one is not None:
-                self._upload(layer, one)
 
     def _upload(self, layer: int, map_mm: FloatArray) -> None:
         if self._texture is None:

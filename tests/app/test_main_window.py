@@ -45,7 +45,7 @@ def with_face(window, qtbot):
 
 
 def picture(window) -> np.ndarray:
-    rows = window.viewport.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
+    rows = window.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
     flat = np.frombuffer(rows.constBits(), np.uint8).reshape(rows.height(), rows.bytesPerLine())
     return flat[:, : 3 * rows.width()].astype(int)
 
@@ -272,7 +272,7 @@ def test_docks_can_float_and_come_back_while_a_face_is_shown(with_face, qtbot):
         dock.setFloating(False)
     qtbot.wait(100)
     assert with_face.viewport.problem is None
-    assert picture(with_face).std() > 10
+    qtbot.waitUntil(lambda: picture(with_face).std() > 10)
 
 
 def run_python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:

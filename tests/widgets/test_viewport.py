@@ -41,7 +41,7 @@ def state():
 
 def picture(viewport) -> np.ndarray:
     """What the viewport shows: (H, W, 3) uint8."""
-    rows = viewport.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
+    rows = viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
     flat = np.frombuffer(rows.constBits(), np.uint8).reshape(rows.height(), rows.bytesPerLine())
     return flat[:, : 3 * rows.width()].reshape(rows.height(), rows.width(), 3).copy()
 
