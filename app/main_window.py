@@ -16,6 +16,7 @@ from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
 from app.expression_controller import ExpressionController
 from app.photo_controller import PhotoController, reprojected_landmarks
+from app.points_controller import PointsController
 from app.problems import ProblemReporter
 from app.recent import RecentPhotos
 from app.session import Session
@@ -41,6 +42,9 @@ _SIDE_WIDTHS = (330, 350)
 _LEFT_HEIGHTS = (400, 400)
 _PAINT_LIMIT_MS = 3000
 _STATE_VERSION = 1  # of the docks: raise it when docks come or go
+_EDITING_SHARE = 0.45  # of the window's width, for the photo while points are placed on it
+_BELOW_PHOTO = ("view", "detail")
+_BY_HAND = "Place points by hand"
 _INVITATION = "Open a photo of a face to begin."
 _PACK_TITLES = {"open": "Open face model", "facescape": "FaceScape face model"}
 
@@ -67,6 +71,8 @@ class MainWindow(QMainWindow):
         self.stopped_in_time = True
         self._engine = engine
         self._painted = False
+        self._photo_width = 0  # and the docks that made room, while points are placed
+        self._docks_in_the_way: list[QDockWidget] = []
         self.recent = RecentPhotos(settings, self)
         self.problems = ProblemReporter(self)
         self._points_due = QTimer(self, singleShot=True, interval=0)  # after the face itself
@@ -74,6 +80,7 @@ class MainWindow(QMainWindow):
         self._make_widgets()
         self.expressions = ExpressionController(self.session, parent=self)
         self.photos = PhotoController(self.session, engine, self.engine_thread, self)
+        self.points = PointsController(self.session, engine, self.engine_thread, self.photos, self.photo_panel, self)
         self.views = ViewController(self.session, self.viewport, self)
         self.commands = WindowCommands(self, camera_file)
         self._make_menus()
@@ -145,7 +152,10 @@ class MainWindow(QMainWindow):
         session.weights_changed.connect(self.expression_panel.set_weights)
         session.view_changed.connect(self._on_view_changed)
         session.progress_changed.connect(self._on_progress_changed)
-        self.photos.failed.connect(self.problems.report)
+        self.photos.failed.connect(self._on_photo_failed)
+        self.points.failed.connect(self.problems.report)
+        self.points.refused.connect(self.say)
+        self.points.editing_changed.connect(self._on_editing_changed)
         self.photos.opened.connect(self.recent.add)
         self.expressions.undo_stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
         self.expressions.undo_stack.canRedoChanged.connect(self.actions_by_key["redo"].setEnabled)
@@ -224,6 +234,29 @@ class MainWindow(QMainWindow):
             self.say(wording.describe_face(face))
         else:
             self.say(_INVITATION)
+        self.actions_by_key["place_points"].setEnabled(self.points.can_place)
+
+    @Slot(object)
+    def _on_photo_failed(self, error: Exception) -> None:
+        way_on = (_BY_HAND, self.points.place) if self.points.helps_with(error) else None
+        self.problems.report(error, way_on)
+
+    @Slot(bool)
+    def _on_editing_changed(self, editing: bool) -> None:
+        """Give the photo room while points are placed on it."""
+        photo = self.docks["photo"]
+        if editing:
+            self._photo_width = photo.width()
+            self._docks_in_the_way = [self.docks[name] for name in _BELOW_PHOTO if not self.docks[name].isHidden()]
+            photo.show()
+            photo.raise_()
+            self.say("Placing points by hand: follow the words below the photo.")
+        for dock in self._docks_in_the_way:
+            dock.setVisible(not editing)
+        width = max(self._photo_width, round(_EDITING_SHARE * self.width())) if editing else self._photo_width
+        self.resizeDocks([photo], [width], Qt.Orientation.Horizontal)
+        self.actions_by_key["adjust_points"].setEnabled(self.session.face is not None and not editing)
+        self._update_card()
 
     @Slot()
     def _show_points(self) -> None:
@@ -239,10 +272,11 @@ class MainWindow(QMainWindow):
         self._points_due.start()
         self.detail_panel.set_face(face)
         self.expression_panel.setEnabled(face is not None)
-        for key in ("export", "save_picture", "photo_expression", "reset_expression"):
+        for key in ("export", "save_picture", "photo_expression", "reset_expression", "adjust_points"):
             self.actions_by_key[key].setEnabled(face is not None)
         for key in ("undo", "redo"):
             self.actions_by_key[key].setEnabled(False)
+        self.actions_by_key["place_points"].setEnabled(self.points.can_place)
         self.setWindowTitle(_TITLE if face is None else f"{face.photo.name} - {_TITLE}")
         self.say(_INVITATION if face is None else wording.describe_face(face))
         self._update_card()
@@ -268,6 +302,8 @@ class MainWindow(QMainWindow):
         progress = self.session.progress
         if self.session.face is not None:
             self.card.hide()
+        elif self.points.is_editing:
+            self.card.show_message(_BY_HAND, "The words below the photo say where to click; the face appears here.")
         elif progress is not None:
             photo = self.session.photo
             self.card.show_message(
@@ -326,6 +362,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the layout, stop the engine within its limit, end the helper process."""
+        self.points.cancel()  # brings the hidden docks back
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.setValue("docks", self.saveState(_STATE_VERSION))
         self.settings.sync()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,9 @@ from engine.errors import AppError
 
 _LOG_BYTES = 1_000_000
 _LOG_FILES = 3
+
+WayOn = tuple[str, Callable[[], object]]
+"""Text of a button, and what it does."""
 
 _log = logging.getLogger("detailed_face")
 
@@ -54,7 +58,7 @@ def open_log_folder() -> None:
 class ProblemReporter(QObject):
     """Shows failures from any thread as dialogs of one window, one at a time."""
 
-    _reported = Signal(object)
+    _reported = Signal(object, object)
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -63,11 +67,11 @@ class ProblemReporter(QObject):
         self._reported.connect(self._show, Qt.ConnectionType.QueuedConnection)
 
     @Slot(object)
-    def report(self, error: BaseException) -> None:
-        """Log ``error`` unless it is the user's to solve, and show it."""
+    def report(self, error: BaseException, way_on: WayOn | None = None) -> None:
+        """Log ``error`` unless it is the user's to solve, and show it; ``way_on`` becomes a button."""
         if not isinstance(error, AppError):
             _log.error("unexpected failure", exc_info=error)
-        self._reported.emit(error)
+        self._reported.emit(error, way_on)
 
     def install_hooks(self) -> None:
         """Route everything that nobody caught, and Qt's own messages, through here."""
@@ -85,11 +89,11 @@ class ProblemReporter(QObject):
         if failure.exc_value is not None:
             self.report(failure.exc_value)
 
-    @Slot(object)
-    def _show(self, error: BaseException) -> None:
+    @Slot(object, object)
+    def _show(self, error: BaseException, way_on: WayOn | None) -> None:
         if self._dialog is not None:  # one dialog is enough; the log has the rest
             return
-        self._dialog = problem_dialog(error, self._window)
+        self._dialog = problem_dialog(error, self._window, way_on)
         self._dialog.finished.connect(self._on_closed)
         self._dialog.open()
 
@@ -100,8 +104,8 @@ class ProblemReporter(QObject):
             self._dialog = None
 
 
-def problem_dialog(error: BaseException, parent: QWidget | None = None) -> QMessageBox:
-    """The dialog for one failure: message, next step, and the cause behind a button."""
+def problem_dialog(error: BaseException, parent: QWidget | None = None, way_on: WayOn | None = None) -> QMessageBox:
+    """The dialog for one failure: message, next step, a button that takes it, and the cause behind another."""
     dialog = QMessageBox(parent)
     dialog.setWindowTitle("Detailed Face")
     dialog.setTextFormat(Qt.TextFormat.PlainText)
@@ -118,6 +122,9 @@ def problem_dialog(error: BaseException, parent: QWidget | None = None) -> QMess
         dialog.setDetailedText(f"{type(error).__name__}: {error}")
         folder = dialog.addButton("Open log folder", QMessageBox.ButtonRole.ActionRole)
         folder.clicked.connect(open_log_folder)
+    if way_on is not None:
+        text, act = way_on
+        dialog.addButton(text, QMessageBox.ButtonRole.ActionRole).clicked.connect(lambda _checked=False: act())
     dialog.addButton(QMessageBox.StandardButton.Ok)
     dialog.setDefaultButton(QMessageBox.StandardButton.Ok)
     return dialog

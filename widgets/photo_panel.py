@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPainterPath, QPen, QPixmap, QShowEvent
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QGraphicsItem,
-    QGraphicsPathItem,
     QGraphicsPixmapItem,
-    QGraphicsRectItem,
     QHBoxLayout,
     QLabel,
     QMenu,
-    QPushButton,
     QSizePolicy,
     QStackedLayout,
     QToolButton,
@@ -25,40 +22,42 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.arrays import ByteArray, FloatArray, IntArray, check
+from engine.arrays import ByteArray, FloatArray, check
 from engine.types import FaceBox, Landmarks
+from widgets.empty_photo import EmptyPhoto
+from widgets.photo_overlays import (
+    CENTRE_PX,
+    LINE_COLOUR,
+    MESH_COLOUR,
+    MODEL_COLOUR,
+    POINT_COLOUR,
+    box_item,
+    outlines,
+    path_item,
+    rect_of,
+    reduced,
+    segments,
+)
 from widgets.plotting import when_plotting_is_ready
+from widgets.points_editor import PointsEditor
 from widgets.style import GAP_PX, MARGIN_PX
 
-POLYLINES: tuple[tuple[tuple[int, ...], bool], ...] = (
-    (tuple(range(0, 17)), False),  # jaw
-    (tuple(range(17, 22)), False),  # right brow
-    (tuple(range(22, 27)), False),  # left brow
-    (tuple(range(27, 31)), False),  # bridge of the nose
-    (tuple(range(31, 36)), False),  # nostrils
-    (tuple(range(36, 42)), True),  # right eye
-    (tuple(range(42, 48)), True),  # left eye
-    (tuple(range(48, 60)), True),  # outer lips
-    (tuple(range(60, 68)), True),  # inner lips
-)
-"""iBUG points joined by a line, and whether the line closes."""
-
-SHOWN_SIDE = 1600  # px of the longer side: sharp in a panel, and a 48 MP photo does not stop the window
-POINT_COLOUR = QColor(255, 255, 255, 190)
-LINE_COLOUR = QColor(94, 208, 255)
-MESH_COLOUR = QColor(255, 255, 255, 70)
-MODEL_COLOUR = QColor(255, 176, 66)
-BOX_COLOUR = QColor(255, 214, 102)
 DOT_PX, RING_PX = 2.5, 6
 FACE_MARGIN = 0.45  # of the face box: what is shown around the face when it was found
+CLOSE = 0.4  # of the view's height that a face must fill for its points to be dragged
 
 
 class PhotoPanel(QWidget):
-    """Shows a photo and the points on it; reports dropped files and picked faces."""
+    """Shows a photo and the points on it; reports dropped files, picked faces and points placed by hand."""
 
     photo_dropped = Signal(Path)
     face_picked = Signal(object)  # FaceBox, one of Landmarks.others
     open_requested = Signal()
+    adjust_requested = Signal()  # answer with begin_points
+    restart_requested = Signal()  # answer with begin_clicks
+    clicks_placed = Signal(object)  # (68, 2) float32 landmarks px, NaN where there was no click: begin_points
+    points_accepted = Signal(object)  # (68, 2) float32 landmarks px
+    editing_cancelled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,7 +66,7 @@ class PhotoPanel(QWidget):
         self._image: ByteArray | None = None
         self._landmarks: Landmarks | None = None
         self._reprojected: FloatArray | None = None
-        self._mesh_edges: IntArray | None = None
+        self._mesh_lines: FloatArray | None = None
         self._view: Any = None  # pyqtgraph.PlotWidget, built when first needed
         self._build_started = False
         self._photo_item = QGraphicsPixmapItem()
@@ -79,7 +78,7 @@ class PhotoPanel(QWidget):
     def set_photo(self, image: ByteArray | None) -> None:
         """Show a picture, (H, W, 3) uint8 RGB, row 0 top; None for the empty panel. Points are cleared."""
         self._image = None if image is None else check("image", image, (None, None, 3), np.uint8)
-        self._landmarks = self._reprojected = None
+        self._landmarks = self._reprojected = self._mesh_lines = None
         self._draw_photo()
         self._draw_overlays()
 
@@ -94,10 +93,36 @@ class PhotoPanel(QWidget):
         self._reprojected = None if points_px is None else check("points_px", points_px, (68, 2))
         self._draw_overlays()
 
-    def set_mesh_edges(self, edges: IntArray | None) -> None:
-        """Pairs of dense points that 'Mesh lines' joins: (n, 2) int32."""
-        self._mesh_edges = None if edges is None else check("edges", edges, (None, 2), np.int32)
+    def set_mesh_lines(self, lines_px: FloatArray | None) -> None:
+        """Give the lines of the fitted face that 'Mesh lines' shows: (n, 2, 2) float32 image px."""
+        self._mesh_lines = None if lines_px is None else check("lines_px", lines_px, (None, 2, 2))
         self._draw_overlays()
+
+    @property
+    def is_editing(self) -> bool:
+        """Whether points are being placed by hand."""
+        return bool(self._editor.phase)
+
+    def begin_clicks(self) -> None:
+        """Ask for the first few points of the face in the photo on show; nothing where there is none."""
+        if self._view is not None and self._image is not None:
+            self._editor.begin_clicks(self._view, self._photo_rect())
+            self._draw_overlays()
+
+    def begin_points(self, points68: FloatArray) -> None:
+        """Let these points be dragged, (68, 2) float32 landmarks px."""
+        if self._view is not None and self._image is not None:
+            self._editor.begin_points(self._view, self._photo_rect(), points68)
+            self._draw_overlays()
+            self._show_near(QRectF(QPointF(*points68.min(0).tolist()), QPointF(*points68.max(0).tolist())))
+
+    def end_editing(self) -> None:
+        """Back to looking."""
+        if self.is_editing:
+            self._editor.end()
+            self._view.viewport().unsetCursor()
+            self._view.setToolTip("")
+            self._draw_overlays()
 
     def set_caption(self, text: str) -> None:
         """One line under the photo: name, size, error of the fit."""
@@ -118,12 +143,19 @@ class PhotoPanel(QWidget):
         """Fit the faces that were found into the panel."""
         if self._view is None or self._image is None or self._landmarks is None:
             return
-        face = _rect(self._landmarks.box)
+        face = rect_of(self._landmarks.box)
         margin = FACE_MARGIN * max(face.width(), face.height())
         wanted = face.adjusted(-margin, -margin, margin, margin)
         for rect, _ in self._boxes:
             wanted = wanted.united(rect)
         self._view.getViewBox().setRange(wanted.intersected(self._photo_rect()), padding=0.02)
+
+    def _show_near(self, points: QRectF) -> None:
+        """Move close to the points, unless the user did that already."""
+        seen = self._view.getViewBox().viewRect()
+        if not seen.contains(points) or points.height() < CLOSE * seen.height():
+            margin = FACE_MARGIN * points.height()
+            self._view.getViewBox().setRange(points.adjusted(-margin, -margin, margin, margin), padding=0)
 
     def _photo_rect(self) -> QRectF:
         H, W = (0, 0) if self._image is None else self._image.shape[:2]
@@ -135,6 +167,22 @@ class PhotoPanel(QWidget):
         if not self._build_started:
             self._build_started = True
             when_plotting_is_ready(self, self._build_view)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let the editor have the keys that the photo's view gets."""
+        return self._takes_key(event) or super().eventFilter(watched, event)
+
+    def event(self, event: QEvent) -> bool:
+        """The same for the keys that nothing else in the panel wanted."""
+        return self._takes_key(event) or super().event(event)
+
+    def _takes_key(self, event: QEvent) -> bool:
+        if not isinstance(event, QKeyEvent) or not self.is_editing:
+            return False
+        if event.type() == QEvent.Type.ShortcutOverride and self._editor.wants_key(event):
+            event.accept()
+            return True
+        return event.type() == QEvent.Type.KeyPress and self._editor.handle_key(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept local files; what is in them is for the engine to say."""
@@ -156,10 +204,16 @@ class PhotoPanel(QWidget):
 
     def _build_layout(self) -> None:
         self._stack = QStackedLayout()
-        self._stack.addWidget(self._empty_page())
+        empty = EmptyPhoto()
+        empty.open_requested.connect(self.open_requested)
+        self._stack.addWidget(empty)
         self._points = self._toggle("&Points", "The points found in the photo, and their outlines", checked=True)
-        self._mesh = self._toggle("Mesh &lines", "The net between the dense points")
+        self._mesh = self._toggle("Mesh &lines", "The fitted face as a net over the photo")
         self._model = self._toggle("&Model points", "Where the fitted face puts the same 68 points")
+        self._adjust = _button(
+            "&Adjust points", "Move points that were found in the wrong place, then rebuild the face"
+        )
+        self._adjust.clicked.connect(self.adjust_requested)
         self._others = _button("Other faces", "Rebuild from another face in this photo, or click its dashed box")
         self._others.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._others_menu = QMenu(self._others)
@@ -171,38 +225,30 @@ class PhotoPanel(QWidget):
         self._tools = QWidget()
         rows = QVBoxLayout(self._tools)  # two rows, so that the panel may be narrow
         rows.setContentsMargins(0, 0, 0, 0)
-        for widgets in ((self._points, self._mesh, self._model), (self._to_face, self._to_photo, self._others)):
+        for widgets in (
+            (self._points, self._mesh, self._model),
+            (self._to_face, self._to_photo, self._adjust, self._others),
+        ):
             row = QHBoxLayout()
-            for widget in widgets:
-                row.addWidget(widget)
+            for tool in widgets:
+                row.addWidget(tool)
             row.addStretch()
             rows.addLayout(row)
-        self._caption = _text_label("muted")
-        self._warnings = _text_label("photo_warnings")
+        self._caption, self._warnings = _text_label("muted"), _text_label("photo_warnings")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         layout.setSpacing(GAP_PX)
         layout.addLayout(self._stack, 1)
-        layout.addWidget(self._tools)
-        layout.addWidget(self._caption)
-        layout.addWidget(self._warnings)
+        for widget in (self._tools, self._make_editor(), self._caption, self._warnings):
+            layout.addWidget(widget)
 
-    def _empty_page(self) -> QWidget:
-        page = QWidget()
-        text = QLabel("Drop a photo of a face here")
-        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        text.setWordWrap(True)
-        button = QPushButton("&Open photo…")
-        button.setObjectName("open")
-        button.setToolTip("Choose a photo from your disk")
-        button.clicked.connect(self.open_requested)
-        layout = QVBoxLayout(page)
-        layout.setSpacing(MARGIN_PX)
-        layout.addStretch()
-        layout.addWidget(text)
-        layout.addWidget(button, 0, Qt.AlignmentFlag.AlignCenter)
-        layout.addStretch()
-        return page
+    def _make_editor(self) -> PointsEditor:
+        self._editor = PointsEditor()
+        self._editor.clicks_placed.connect(self.clicks_placed)
+        self._editor.points_accepted.connect(self.points_accepted)
+        self._editor.cancelled.connect(self.editing_cancelled)
+        self._editor.restart_requested.connect(self.restart_requested)
+        return self._editor
 
     def _toggle(self, text: str, tip: str, *, checked: bool = False) -> QCheckBox:
         box = QCheckBox(text)
@@ -230,6 +276,7 @@ class PhotoPanel(QWidget):
         box.addItem(self._photo_item, ignoreBounds=True)
         view.scene().sigMouseClicked.connect(self._on_clicked)
         view.scene().sigMouseMoved.connect(self._on_moved)
+        view.installEventFilter(self)  # keys, while points are placed
         self._view = view
         self._stack.addWidget(view)
         self._draw_photo()
@@ -240,7 +287,7 @@ class PhotoPanel(QWidget):
         if self._view is None or self._image is None:
             self._stack.setCurrentIndex(0)
             return
-        pixmap = QPixmap.fromImage(_reduced(self._image))
+        pixmap = QPixmap.fromImage(reduced(self._image))
         self._photo_item.setPixmap(pixmap)
         self._photo_item.setScale(self._image.shape[1] / pixmap.width())
         self._stack.setCurrentWidget(self._view)
@@ -249,26 +296,27 @@ class PhotoPanel(QWidget):
     def _draw_overlays(self) -> None:
         self._boxes = []
         if self._landmarks is not None:
-            self._boxes = [(_rect(box), box) for box in self._landmarks.others]
+            self._boxes = [(rect_of(box), box) for box in self._landmarks.others]
         self._update_controls()
         if self._view is None:
             return
         box = self._view.getViewBox()
         for item in self._overlays:
             box.removeItem(item)
-        boxes = [self._box_item(rect) for rect, _ in self._boxes]
-        self._overlays = [*self._landmark_items(), *self._model_items(), *boxes]
+        boxes = [box_item(rect) for rect, _ in self._boxes]
+        editing = self.is_editing
+        self._overlays = [] if editing else [*self._landmark_items(), *self._model_items(), *boxes]
         for item in self._overlays:
             box.addItem(item, ignoreBounds=True)
 
     def _update_controls(self) -> None:
         shown = self._landmarks is not None
         self._points.setEnabled(shown)
-        self._mesh.setEnabled(shown)
-        self._mesh.setVisible(self._mesh_edges is not None)
+        self._mesh.setEnabled(self._mesh_lines is not None)
         self._model.setEnabled(self._reprojected is not None)
         self._to_face.setEnabled(shown)
-        self._tools.setVisible(self._image is not None)
+        self._adjust.setEnabled(shown)
+        self._tools.setVisible(self._image is not None and not self.is_editing)
         self._others.setVisible(bool(self._boxes))
         self._others.setText(f"Other faces ({len(self._boxes)})")
         self._others_menu.clear()
@@ -280,16 +328,16 @@ class PhotoPanel(QWidget):
         items: list[QGraphicsItem] = []
         if self._landmarks is None:
             return items
-        dense = self._landmarks.dense
-        if self._mesh.isChecked() and self._mesh_edges is not None:
-            items.append(_path_item(_segments(dense[self._mesh_edges]), MESH_COLOUR, 1.0))
+        if self._mesh.isChecked() and self._mesh_lines is not None:
+            items.append(path_item(segments(self._mesh_lines), MESH_COLOUR, 1.0))
         if self._points.isChecked():
             import pyqtgraph
 
             brush = pyqtgraph.mkBrush(POINT_COLOUR)
+            dense = self._landmarks.dense + CENTRE_PX
             items.append(pyqtgraph.ScatterPlotItem(pos=dense, size=DOT_PX, pen=None, brush=brush, pxMode=True))
             if self._landmarks.points68 is not None:
-                items.append(_path_item(_outlines(self._landmarks.points68), LINE_COLOUR, 1.5))
+                items.append(path_item(outlines(self._landmarks.points68 + CENTRE_PX), LINE_COLOUR, 1.5))
         return items
 
     def _model_items(self) -> list[QGraphicsItem]:
@@ -301,26 +349,24 @@ class PhotoPanel(QWidget):
         pen = pyqtgraph.mkPen(MODEL_COLOUR, width=1.5)
         return [pyqtgraph.ScatterPlotItem(pos=found, size=RING_PX, symbol="o", pen=pen, brush=None, pxMode=True)]
 
-    def _box_item(self, rect: QRectF) -> QGraphicsItem:
-        item = QGraphicsRectItem(rect)
-        item.setPen(_cosmetic_pen(BOX_COLOUR, 2.0, Qt.PenStyle.DashLine))
-        return item
-
     def _box_at(self, scene_point: QPointF) -> FaceBox | None:
-        if not self._boxes:
+        if not self._boxes or self.is_editing:
             return None
         point = self._view.getViewBox().mapSceneToView(scene_point)
         return next((face for rect, face in self._boxes if rect.contains(point)), None)
 
     def _on_clicked(self, event: Any) -> None:
-        if event.double():
+        if self.is_editing:
+            if event.button() == Qt.MouseButton.LeftButton and not event.double():
+                self._editor.click(self._view.getViewBox().mapSceneToView(event.scenePos()))
+        elif event.double():
             self.show_whole_photo()
-            return
-        face = self._box_at(event.scenePos())
-        if face is not None and event.button() == Qt.MouseButton.LeftButton:
+        elif event.button() == Qt.MouseButton.LeftButton and (face := self._box_at(event.scenePos())) is not None:
             self.face_picked.emit(face)
 
     def _on_moved(self, scene_point: QPointF) -> None:
+        if self.is_editing:
+            return
         over = self._box_at(scene_point) is not None
         self._view.viewport().setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor)
         self._view.setToolTip("Click to use this face instead" if over else "")
@@ -343,52 +389,3 @@ def _text_label(name: str) -> QLabel:
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
     label.hide()
     return label
-
-
-def _reduced(image: ByteArray) -> QImage:
-    """The picture at most ``SHOWN_SIDE`` px long; coarse steps first, because smooth ones take 8 ns a pixel."""
-    step = max(1, max(image.shape[:2]) // (2 * SHOWN_SIDE))
-    coarse = np.ascontiguousarray(image[::step, ::step])
-    H, W, _ = coarse.shape
-    picture = QImage(coarse.data, W, H, 3 * W, QImage.Format.Format_RGB888)
-    if max(H, W) <= SHOWN_SIDE:
-        return picture.copy()  # ours: the array above is gone when this returns
-    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    return picture.scaled(SHOWN_SIDE, SHOWN_SIDE, keep, smooth)
-
-
-def _rect(box: FaceBox) -> QRectF:
-    return QRectF(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0)
-
-
-def _outlines(points68: FloatArray) -> QPainterPath:
-    path = QPainterPath()
-    for indices, closed in POLYLINES:
-        corners = [QPointF(float(x), float(y)) for x, y in points68[list(indices)]]
-        path.moveTo(corners[0])
-        for corner in corners[1:]:
-            path.lineTo(corner)
-        if closed:
-            path.closeSubpath()
-    return path
-
-
-def _segments(pairs: FloatArray) -> QPainterPath:
-    path = QPainterPath()
-    for (x0, y0), (x1, y1) in pairs.tolist():
-        path.moveTo(x0, y0)
-        path.lineTo(x1, y1)
-    return path
-
-
-def _path_item(path: QPainterPath, colour: QColor, width_px: float) -> QGraphicsPathItem:
-    item = QGraphicsPathItem(path)
-    item.setPen(_cosmetic_pen(colour, width_px, Qt.PenStyle.SolidLine))
-    return item
-
-
-def _cosmetic_pen(colour: QColor, width_px: float, style: Qt.PenStyle) -> QPen:
-    pen = QPen(colour, width_px, style)
-    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    pen.setCosmetic(True)  # width in screen px, however far the photo is zoomed
-    return pen

@@ -31,6 +31,8 @@ class InventedEngine(EngineService):
         self.boxes: list[FaceBox | None] = []
         self.asked_keys: list[int] = []
         self.key_error: Exception | None = None
+        self.click_error: Exception | None = None
+        self.others: tuple[FaceBox, ...] = ()
         self.closed = False
 
     def warm_up(self) -> Generator[Progress, None, SimpleNamespace]:
@@ -47,10 +49,20 @@ class InventedEngine(EngineService):
         yield Progress("Looking for the face", 0.2)
         while not self.hold.wait(0.005):
             yield Progress("Fitting the face", 0.5)
-        if photo.name == NO_FACE:
+        if photo.name == NO_FACE and landmarks is None:
             raise NoFaceFound(photo.name)
         self.faces += 1
-        return replace(synthetic.make_asset(self.faces, keys=False), photo=photo)
+        face = replace(synthetic.make_asset(self.faces, keys=False), photo=photo)
+        found = landmarks or replace(face.landmarks, others=self.others)
+        return replace(face, landmarks=found, warnings=found.warnings)
+
+    def landmarks_from_clicks(self, clicks: FloatArray) -> Generator[Progress, None, Landmarks]:
+        yield Progress("Loading the face model", 1.0)
+        if self.click_error is not None:
+            raise self.click_error
+        points = np.where(np.isfinite(clicks), clicks, np.nanmean(clicks, axis=0)).astype(np.float32)
+        found = synthetic.make_asset().landmarks
+        return replace(found, points68=points, by_hand=True)
 
     def key_maps(self, face: FaceAsset, keys: Sequence[int]) -> Generator[Progress, None, FaceAsset]:
         for key in keys:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QPushButton
 
 from engine.types import FaceBox, Landmarks
-from widgets import photo_panel
+from widgets import photo_overlays
 from widgets.photo_panel import PhotoPanel
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -90,7 +90,7 @@ def test_huge_photo_is_shown_reduced_in_its_own_coordinates(panel):
     image[:, 3000:] = BLUE
     panel.set_photo(image)
     pixmap = panel._photo_item.pixmap()
-    assert max(pixmap.width(), pixmap.height()) <= photo_panel.SHOWN_SIDE
+    assert max(pixmap.width(), pixmap.height()) <= photo_overlays.SHOWN_SIDE
     assert _colour(panel, 2900, 2000) == (0, 0, 0)
     assert _colour(panel, 3100, 2000) == BLUE
 
@@ -98,7 +98,7 @@ def test_huge_photo_is_shown_reduced_in_its_own_coordinates(panel):
 def test_outlines_are_drawn_where_the_points_are_and_can_be_hidden(panel):
     panel.set_photo(_image())
     panel.set_landmarks(_landmarks())
-    line = np.array(photo_panel.LINE_COLOUR.toTuple()[:3])
+    line = np.array(photo_overlays.LINE_COLOUR.toTuple()[:3])
     rows = np.linspace(49, 51, 9)
     assert min(np.abs(np.array(_colour(panel, 103, y)) - line).max() for y in rows) < 60
     panel._points.setChecked(False)
@@ -109,11 +109,10 @@ def test_mesh_lines_and_model_points_are_off_until_wanted(panel):
     panel.set_photo(_image())
     landmarks = _landmarks()
     panel.set_landmarks(landmarks)
-    assert not panel._mesh.isVisibleTo(panel)
+    assert not panel._mesh.isEnabled()
     assert not panel._model.isEnabled()
-    panel.set_mesh_edges(np.array([[0, 1], [1, 2]], np.int32))
+    panel.set_mesh_lines(np.array([[[20, 20], [60, 20]], [[20, 30], [60, 60]]], np.float32))
     panel.set_reprojected(np.repeat(np.where(np.arange(68) < 60, 150.0, np.nan)[:, None], 2, 1).astype(np.float32))
-    assert panel._mesh.isVisibleTo(panel)
     before = len(panel._overlays)
     panel._mesh.setChecked(True)
     panel._model.setChecked(True)
