@@ -265,7 +265,7 @@ class MainWindow(QMainWindow):
             return
         self.photo_panel.set_landmarks(face.landmarks)
         self.photo_panel.set_reprojected(reprojected_landmarks(face))
-        self.photo_panel.set_warnings(face.warnings)
+        self.photo_panel.set_warnings((*face.warnings, *wording.advice(face)))
 
     @Slot(object)
     def _on_face_changed(self, face: FaceAsset | None) -> None:

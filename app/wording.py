@@ -6,6 +6,8 @@ import math
 
 from engine.types import FaceAsset, Photo
 
+_POOR_ERROR, _POOR_FACE_SCORE = 0.05, 3.5  # where the engine's own warnings begin
+
 
 def describe_face(face: FaceAsset) -> str:
     """What was made, in one line, such as: Face of anna.jpg: 27,600 vertices, reprojection error 1.8 %."""
@@ -19,6 +21,14 @@ def describe_face(face: FaceAsset) -> str:
         parts.append(f"{others} more {'face' if others == 1 else 'faces'} in the photo to pick from")
     sentence = f"Face of {face.photo.name}: {', '.join(parts)}."
     return " ".join([sentence, *face.warnings[:1]])
+
+
+def advice(face: FaceAsset) -> tuple[str, ...]:
+    """What the user can do about points that are probably wrong."""
+    fit = face.fit
+    error = fit.error_dense if math.isfinite(fit.error_dense) else fit.error68
+    doubtful = error > _POOR_ERROR or face.landmarks.box.face_score < _POOR_FACE_SCORE
+    return ("'Adjust points' moves those that are in the wrong place.",) if doubtful else ()
 
 
 def describe_photo(photo: Photo) -> str:
