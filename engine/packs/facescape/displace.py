@@ -10,11 +10,9 @@ import numpy.typing as npt
 from engine.arrays import DoubleArray, FloatArray, IntArray, check
 from engine.geometry import Subdivision, VertexNormals, normalised
 from engine.packs.facescape.data import FaceScapeData
-from engine.packs.facescape.texture_topology import TEXTURE_SIZE, WINDOW, vertex_uvs
+from engine.packs.facescape.maps import CANVAS_SIZE, NO_DISPLACEMENT, SCALE_MM, WINDOW
+from engine.packs.facescape.texture_topology import vertex_uvs
 
-NO_DISPLACEMENT = 32768
-SCALE_MM = 0.914
-"""Depth at full white of the maps."""
 _LEAST_AREA_MM2 = 1e-12  # twice that of a triangle without any
 _FOLD = 1024  # OpenCV looks up pictures: the list of samples is folded into rows of this length
 _NOWHERE = -16.0  # pixels
@@ -35,8 +33,7 @@ class DetailMesh:
         self._flat_normals = _FlatNormals(data.front_faces, carriers)
         self._smooth_normals = VertexNormals(data.front_faces, V)
         uvs = _refined(vertex_uvs(data), self._subdivision)
-        rows, columns = ((TEXTURE_SIZE - np.floor(uvs[:, 1] * TEXTURE_SIZE)), np.floor(uvs[:, 0] * TEXTURE_SIZE))
-        self._texels = (np.minimum(rows, TEXTURE_SIZE - 1) * TEXTURE_SIZE + columns).astype(np.intp)
+        self._texels = _nearest_texels(uvs)
         self._in_window = _window_places(uvs)
         self.uvs: FloatArray = uvs.astype(np.float32)
         """(V', 2): one UV per vertex, v up."""
@@ -63,7 +60,7 @@ class DetailMesh:
         Source:
             The original: nearest sample, sum of the unit normals of the flat faces whatever their areas.
         """
-        check("canvas", canvas, (TEXTURE_SIZE, TEXTURE_SIZE), np.uint16)
+        check("canvas", canvas, (CANVAS_SIZE, CANVAS_SIZE), np.uint16)
         offsets = canvas.ravel()[self._texels].astype(np.float32)
         offsets -= NO_DISPLACEMENT
         offsets *= np.float32(SCALE_MM / NO_DISPLACEMENT)
@@ -218,6 +215,14 @@ def _refined(uvs: FloatArray, subdivision: Subdivision) -> DoubleArray:
     for ends in subdivision.uv_edges:
         fine = np.concatenate([fine, (fine[ends[:, 0]] + fine[ends[:, 1]]) / 2.0])
     return fine
+
+
+def _nearest_texels(uvs: DoubleArray) -> npt.NDArray[np.intp]:
+    """Flat index (n,) of the canvas pixel that the original reads at each UV."""
+    columns = np.floor(uvs[:, 0] * CANVAS_SIZE)
+    rows = CANVAS_SIZE - np.floor(uvs[:, 1] * CANVAS_SIZE)
+    last = CANVAS_SIZE - 1
+    return np.asarray(np.clip(rows, 0, last) * CANVAS_SIZE + np.clip(columns, 0, last), np.intp)
 
 
 def _window_places(uvs: DoubleArray) -> FloatArray:

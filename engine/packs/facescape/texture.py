@@ -10,7 +10,7 @@ import numpy as np
 from engine.arrays import ByteArray, FloatArray, check
 from engine.camera import project
 from engine.fields import blurred, enlarged, look_up, reduced, smoothstep
-from engine.packs.facescape.texture_topology import CROP_COLUMNS, CROP_ROWS, NETWORK_SIZE, TEXTURE_SIZE
+from engine.packs.facescape.maps import CANVAS_SIZE, CROP_COLUMNS, CROP_ROWS, MAP_SIZE
 from engine.sight import Sight, see, without_strangers
 from engine.types import Photo, SkinTexture, Topology, UvWindow, WeakPerspective
 from engine.unwrap import push_pull
@@ -30,7 +30,7 @@ _SAME_ZOOM = 0.3  # photos this close to the texture's resolution are looked up 
 
 
 def unwrap_surface(
-    photo: Photo, camera: WeakPerspective, topology: Topology, vertices: FloatArray, size: int = TEXTURE_SIZE
+    photo: Photo, camera: WeakPerspective, topology: Topology, vertices: FloatArray, size: int = CANVAS_SIZE
 ) -> SkinTexture:
     """The photo on the skin, sub-pixel and only where it shows the skin; black far from the chart.
 
@@ -76,9 +76,9 @@ def network_crop(texture: ByteArray) -> ByteArray:
     """
     import cv2
 
-    check("texture", texture, (TEXTURE_SIZE, TEXTURE_SIZE, 3), np.uint8)
+    check("texture", texture, (CANVAS_SIZE, CANVAS_SIZE, 3), np.uint8)
     part = texture[slice(*CROP_ROWS), slice(*CROP_COLUMNS)].astype(np.float64)
-    return np.asarray(cv2.resize(part, (NETWORK_SIZE, NETWORK_SIZE)), np.uint8)
+    return np.asarray(cv2.resize(part, (MAP_SIZE, MAP_SIZE)), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

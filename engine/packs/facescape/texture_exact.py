@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.arrays import BoolArray, ByteArray, DoubleArray, FloatArray, IntArray, check
 from engine.packs.facescape.data import FaceScapeData
-from engine.packs.facescape.texture_topology import TEXTURE_SIZE
+from engine.packs.facescape.maps import CANVAS_SIZE
 
 _ROWS_AT_ONCE = 32  # what a thread works on stays in its cache
 _MOST_THREADS = 8
@@ -26,7 +26,7 @@ class ExactTexture:
         self._vertex_count = data.vertex_count
         self._faces = data.faces[data.texture_faces]
         uvs = data.uvs.astype(np.float64)[data.uv_faces[data.texture_faces]]
-        corners = np.stack([uvs[..., 0] * TEXTURE_SIZE, TEXTURE_SIZE - uvs[..., 1] * TEXTURE_SIZE], axis=-1)
+        corners = np.stack([uvs[..., 0] * CANVAS_SIZE, CANVAS_SIZE - uvs[..., 1] * CANVAS_SIZE], axis=-1)
         owner = _owners(corners)
         rows, columns = np.flatnonzero(owner.any(1)), np.flatnonzero(owner.any(0))
         self._place = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
@@ -47,7 +47,7 @@ class ExactTexture:
         H, W, _ = check("image", image, (None, None, 3), np.uint8).shape
         check("points", points, (self._vertex_count, 2), np.float64)
         tables = self._tables(points, H, W)
-        texture = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE, 3), np.uint8)
+        texture = np.zeros((CANVAS_SIZE, CANVAS_SIZE, 3), np.uint8)
         inside = texture[self._place]
 
         def paint_rows(first: int) -> None:
@@ -78,7 +78,7 @@ def _owners(corners: DoubleArray) -> IntArray:
     """(4096, 4096) int32: 1 + the face that is drawn last over a texel, 0 where there is none; corners (F, 3, 2) px."""
     import cv2
 
-    owner = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE), np.int32)
+    owner = np.zeros((CANVAS_SIZE, CANVAS_SIZE), np.int32)
     for number, corner in enumerate(np.floor(corners).astype(np.int32), start=1):
         cv2.fillConvexPoly(owner, corner, number)
     return owner

@@ -6,22 +6,8 @@ import numpy as np
 
 from engine.arrays import FloatArray, IntArray
 from engine.packs.facescape.data import FaceScapeData
-from engine.types import Part, Topology, UvWindow
-
-TEXTURE_SIZE = 4096
-"""Pixels along one side of the texture and of the canvas of a displacement map."""
-CROP_ROWS, CROP_COLUMNS = (600, 2500), (1100, 3000)
-"""The part of the texture that the network sees, first and one past the last."""
-NETWORK_SIZE = 1024
-
-WINDOW = UvWindow(
-    u0=CROP_COLUMNS[0] / TEXTURE_SIZE,
-    v0=1.0 - CROP_ROWS[1] / TEXTURE_SIZE,
-    u1=CROP_COLUMNS[1] / TEXTURE_SIZE,
-    v1=1.0 - CROP_ROWS[0] / TEXTURE_SIZE,
-    map_size=NETWORK_SIZE,
-)
-"""The same in UV space."""
+from engine.packs.facescape.maps import WINDOW
+from engine.types import Part, Topology
 
 
 def front_topology(data: FaceScapeData) -> Topology:
