@@ -79,17 +79,22 @@ def solve(data: FaceScapeData, points68: FloatArray | DoubleArray) -> Generator[
     outline = Outline.of(data)
     chosen = _Chosen(outline, known, data.landmark_vertices[known])
     points = Points(outline.rows(chosen.vertices), targets, Priors.of(data))
-    state = _start(data)
+    state = _posed_from_anywhere(points, _start(data))
+    upright = _quarter_turn(state.view)  # the contour's rule knows left, right and below
+    points = replace(points, targets=points.targets @ upright[:2, :2].T)
+    state = replace(state, view=_rolled(state.view, upright))
     for loop in range(LOOPS):
         yield Progress(_STAGE, (loop + 1) / (LOOPS + 3))
-        state = _posed_from_anywhere(points, state) if loop == 0 else posed(points, scaled_and_shifted(points, state))
+        if loop:
+            state = posed(points, scaled_and_shifted(points, state))
         state = with_expression(points, with_identity(points, state))
         points, chosen = chosen.seen_now(points, state)
     yield Progress(_STAGE, (LOOPS + 1) / (LOOPS + 3))
     state = _best_component(points, state)
     yield Progress(_STAGE, (LOOPS + 2) / (LOOPS + 3))
     points, chosen = chosen.seen_now(points, state)
-    return _solution(points, chosen, joint(points, state, _STEPS))
+    state = joint(points, state, _STEPS)
+    return _solution(points, chosen, state, _rolled(state.view, upright.T))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,18 +144,30 @@ def _misfit(points: Points, state: State) -> float:
     return float((points.distances_px(state) ** 2).sum()) if state.view.scale > 0 else np.inf
 
 
+def _quarter_turn(view: View) -> DoubleArray:
+    """Rotation (3, 3) in the picture by the multiple of 90 degrees that brings the head nearest to upright."""
+    roll = np.arctan2(view.turn[1, 0], view.turn[0, 0])
+    cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[round(-2.0 * roll / np.pi) % 4]
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _rolled(view: View, turn: DoubleArray) -> View:
+    """The view of the picture rolled by ``turn``."""
+    return View(turn @ view.turn, view.scale, turn[:2, :2] @ view.shift)
+
+
 def _best_component(points: Points, state: State) -> State:
     """The lowest of the joint minima that are reached from the state and from each component of the mixture."""
     ranked = sorted([state, *towards_components(points, state)], key=points.cost_sum)
     return min((joint(points, start, _STEPS, _ROUGHLY) for start in ranked[:_FOLLOWED]), key=points.cost_sum)
 
 
-def _solution(points: Points, chosen: _Chosen, state: State) -> Solution:
+def _solution(points: Points, chosen: _Chosen, state: State, view: View) -> Solution:
     shared = points.data_cost(state)
     vertices, distances = np.full(LANDMARKS, -1, np.int32), np.full(LANDMARKS, np.nan)
     vertices[chosen.known], distances[chosen.known] = chosen.vertices, points.distances_px(state)
     return Solution(
-        view=state.view,
+        view=view,
         identity=state.identity,
         expression=state.expression,
         landmark_vertices=vertices,

@@ -41,7 +41,8 @@ class FaceScapePack:
     dense_vertices: IntArray | None = None
     eye_charts: tuple[EyeChart, ...] = ()
 
-    def __init__(self, data: FaceScapeData) -> None:
+    def __init__(self, data: FaceScapeData, detail: DetailPredictor | None = None) -> None:
+        """Build the pack over imported files; ``detail`` is the predictor to use, the network on the best device if None."""
         self.data = data
         self.topology = front_topology(data)
         self.identity_mean: FloatArray = data.id_mean.astype(np.float32)
@@ -55,7 +56,7 @@ class FaceScapePack:
         in_front = (self._front[line] for line in candidates(data))
         self.contour_candidates: tuple[IntArray, ...] = tuple(line[line >= 0] for line in in_front)
         self._last_person: tuple[bytes, FloatArray] | None = None
-        self._predictor: DetailPredictor | None = None
+        self._predictor = detail
 
     def landmarks(
         self, photo: Photo, detector: LandmarkDetector, box: FaceBox | None = None, *, exact: bool = False
