@@ -214,7 +214,7 @@ def load(folder: Path) -> FaceScapeData:
             folder=folder,
             **arrays,
         )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"The imported FaceScape pack is damaged ({_short(error)}).", _HINT) from error
 
 

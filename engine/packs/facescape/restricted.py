@@ -8,6 +8,7 @@ import pickle
 import pickletools
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from typing import Any
@@ -47,6 +48,7 @@ DAMAGE = (
     NotImplementedError,
     RuntimeError,
     struct.error,
+    tokenize.TokenError,
     zlib.error,
     zipfile.BadZipFile,
     OSError,
