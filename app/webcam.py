@@ -18,21 +18,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from app.webcam_face import FaceFinder, FaceWatch
 from engine.arrays import ByteArray, FloatArray, check
-from engine.errors import AppError, CameraError
+from engine.errors import CameraError
 from engine.images import bgr_to_rgb
 from engine.types import FaceBox, Landmarks
 
 OPEN_TIMEOUT_S = 8.0  # slow USB cameras need up to five seconds on Windows
 FAILING_READS_S = 1.0  # a single failed read is a hiccup, a second of them is an unplugged camera
 SILENCE_S = 4.0  # some drivers block in a read instead of failing
-FIND_INTERVAL_S = 0.2  # the face outline may lag a little; the preview may not
 RECENT_FRAMES = 5  # among which the sharpest is taken: at 30 frames/s a sixth of a second
 PROBED_CAMERAS = 5
 WANTED_SIZE = (1920, 1080)  # detail needs pixels; cameras give the nearest size they have
-
-FaceFinder = Callable[[ByteArray], "FaceBox | Landmarks | None"]
-"""Looks for a face in (H, W, 3) uint8 RGB; called in the capture thread, a few times a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +202,7 @@ class Capture:
         opener: Callable[[int | Path], Stream] = open_stream,
     ) -> None:
         self.camera = camera
-        self._find_face = find_face
+        self._watch = FaceWatch(find_face) if find_face is not None else None
         self._opener = opener
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -221,13 +218,17 @@ class Capture:
         """Open the camera and read it, both in the thread."""
         self._alive_at = time.monotonic()
         self._thread.start()
+        if self._watch is not None:
+            self._watch.start()
 
     def stop(self, wait_s: float = 2.0) -> bool:
         """End the thread and give the camera back; True when it is done (a hanging driver finishes on its own)."""
         self._stop.set()
+        end = time.monotonic() + wait_s
         if self._thread.is_alive():
             self._thread.join(wait_s)
-        return not self._thread.is_alive()
+        watching = self._watch is not None and not self._watch.stop(max(0.0, end - time.monotonic()))
+        return not (self._thread.is_alive() or watching)
 
     def newest(self) -> Frame | None:
         """Take the newest frame out of the mailbox; None when none arrived since the last call."""
@@ -276,7 +277,7 @@ class Capture:
     def _read(self, stream: Stream) -> None:
         with self._lock:
             self._opened, self._alive_at = True, time.monotonic()
-        number, face, found_at = 0, None, float("-inf")
+        number = 0
         due = last_good = time.monotonic()
         while not self._stop.is_set():
             image = stream.read()
@@ -287,23 +288,17 @@ class Capture:
                 self._stop.wait(0.02)
                 continue
             last_good, number = now, number + 1
-            if now - found_at >= FIND_INTERVAL_S:
-                face, found_at = self._look(image), now
-            self._post(Frame(image, number, face))
+            self._post(image, number)
             due = max(due + stream.period_s, now)
             self._stop.wait(due - now)
 
-    def _look(self, image: ByteArray) -> FaceBox | Landmarks | None:
-        if self._find_face is None:
-            return None
-        try:
-            return self._find_face(image)
-        except AppError:  # without the outline the camera still takes photos
-            self._find_face = None
-            return None
-
-    def _post(self, frame: Frame) -> None:
-        frame.image.flags.writeable = False
+    def _post(self, image: ByteArray, number: int) -> None:
+        image.flags.writeable = False
+        face = None
+        if self._watch is not None:
+            face = self._watch.face
+            self._watch.offer(image)
+        frame = Frame(image, number, face)
         with self._lock:
             self._mailbox = frame
             self._recent.append(frame)

@@ -10,7 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.webcam import Camera, Capture, FaceFinder, Stream, list_cameras, open_stream, sharpest, video_camera
+from app.webcam import Camera, Capture, Stream, list_cameras, open_stream, sharpest, video_camera
+from app.webcam_face import FaceFinder
 from app.webcam_hints import hint_for
 from engine.errors import CameraError, PhotoError
 from engine.images import photo_from_array

@@ -77,8 +77,9 @@ class WindowCommands(QObject):
         """Take a photo with the webcam."""
         if self._webcam is None:
             from app.webcam_controller import WebcamController
+            from engine.landmark_live import LiveFaceFinder
 
-            self._webcam = WebcamController(self._window, self._camera_file)
+            self._webcam = WebcamController(self._window, self._camera_file, LiveFaceFinder().find)
             self._webcam.photo_taken.connect(self._window.photos.open_photo)
         self._webcam.open()
 

@@ -16,7 +16,19 @@ OUTLINE_ASPECT = 0.74  # width over height of a head with hair
 GOOD_COLOUR = QColor(110, 220, 140)
 PLAIN_COLOUR = QColor(255, 255, 255, 200)
 SHADE = QColor(0, 0, 0, 110)
-DOT_COLOUR = QColor(110, 220, 140, 170)
+FACE_COLOUR = QColor(140, 225, 255, 210)
+
+FACE_LINES: tuple[tuple[int, ...], ...] = (
+    (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109, 10),
+    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7, 33),
+    (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249, 263),
+    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 61),
+    (70, 63, 105, 66, 107),
+    (336, 296, 334, 293, 300),
+    (168, 6, 197, 195, 5, 4),
+)  # fmt: skip
+"""Dense points joined by lines: outline, eyes, lips, brows, bridge of the nose."""
 
 
 class CameraPreview(QWidget):
@@ -105,12 +117,15 @@ class CameraPreview(QWidget):
 
     def _draw_face(self, painter: QPainter, pixel: float) -> None:
         """Draw what was found, in image px; ``pixel`` is the size of a screen pixel there."""
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         if isinstance(self._face, Landmarks):
-            painter.setPen(QPen(DOT_COLOUR, 2.0 * pixel, c=Qt.PenCapStyle.RoundCap))
-            painter.drawPoints([QPointF(float(x), float(y)) for x, y in self._face.dense])
+            painter.setPen(QPen(FACE_COLOUR, 1.6 * pixel, c=Qt.PenCapStyle.RoundCap, j=Qt.PenJoinStyle.RoundJoin))
+            places = [QPointF(float(x), float(y)) for x, y in self._face.dense + 0.5]
+            for line in FACE_LINES:
+                painter.drawPolyline([places[index] for index in line])
         elif self._face is not None:
             box = self._face
-            painter.setPen(QPen(DOT_COLOUR, 1.5 * pixel, Qt.PenStyle.DotLine))
+            painter.setPen(QPen(FACE_COLOUR, 1.5 * pixel, Qt.PenStyle.DotLine))
             painter.drawRoundedRect(QRectF(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0), 8 * pixel, 8 * pixel)
 
     def _draw_outline(self, painter: QPainter, target: QRectF) -> None:

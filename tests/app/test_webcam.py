@@ -16,7 +16,7 @@ from PySide6.QtCore import QSettings, QTimer
 from app import webcam, webcam_hints
 from app.webcam import Camera, Capture, Frame, open_stream, sharpest, video_camera
 from app.webcam_controller import WebcamController
-from engine.errors import CameraError, ModelFileError
+from engine.errors import CameraError
 from engine.types import FaceBox, Landmarks
 
 FPS, FRAMES = 40, 8
@@ -180,25 +180,6 @@ def test_driver_that_raises_is_a_sentence_with_its_cause():
     error = _wait(lambda: _failure(capture))
     assert str(error) == "The camera failed."
     assert "42" in str(error.__cause__)
-
-
-def test_face_finder_is_asked_at_a_low_rate_and_its_failure_costs_only_the_outline(monkeypatch):
-    monkeypatch.setattr(webcam, "FIND_INTERVAL_S", 0.05)
-    asked = []
-
-    def find(image):
-        asked.append(image.shape)
-        if len(asked) == 3:
-            raise ModelFileError("missing")
-        return BOX
-
-    capture = _started(FakeStream(100000), find)
-    assert _wait(capture.newest).face is BOX
-    frame = _wait(lambda: (newest := capture.newest()) and newest.face is None and newest)
-    assert len(asked) == 3
-    assert frame.number > 8  # far more frames than questions
-    capture.check()
-    assert capture.stop()
 
 
 def test_sharpest_of_the_recent_frames_is_taken():
