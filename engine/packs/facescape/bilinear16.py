@@ -162,7 +162,7 @@ def _pairs(name: str, value: Any, sources: int, targets: int) -> tuple[IntArray,
     else:
         raise WrongContent(f"has an entry {name} that is stored in an unknown way")
     kept = [(source, target) for source, target in rows if target is not None and target != -1]
-    if not kept or any(type(source) is not int for source, _ in kept):
+    if not kept or any(type(source) is not int or target < -1 for source, target in kept):
         raise WrongContent(f"has an entry {name} that holds no vertex numbers")
     source = np.array([min(max(s, -1), sources) for s, _ in kept], np.int64)
     target = np.array([min(max(t, -1), targets) for _, t in kept], np.int64)
@@ -182,7 +182,10 @@ def _single(value: Any) -> int | None:
         return _single(value[0]) if value and type(value[0]) in (int, float) else None
     if isinstance(value, int | float | np.integer | np.floating) and float(value).is_integer():
         return int(value)
-    array = plain_array(value)
+    try:
+        array = plain_array(value)
+    except WrongContent:
+        return -2  # outside of every mesh: a text, or something else that is no vertex
     return _single(array.flat[0].item()) if array.size and array.dtype.kind in "iuf" else None
 
 
