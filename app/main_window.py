@@ -23,6 +23,7 @@ from app.session import Session
 from app.view_controller import ViewController
 from app.window_commands import WindowCommands
 from engine.errors import AppError
+from engine.mesh_lines import lines_over_photo
 from engine.types import FaceAsset, Photo, Progress, ViewOptions
 from widgets.detail_panel import DetailPanel
 from widgets.elided_label import ElidedLabel
@@ -265,6 +266,7 @@ class MainWindow(QMainWindow):
             return
         self.photo_panel.set_landmarks(face.landmarks)
         self.photo_panel.set_reprojected(reprojected_landmarks(face))
+        self.photo_panel.set_mesh_lines(lines_over_photo(face))
         self.photo_panel.set_warnings((*face.warnings, *wording.advice(face)))
 
     @Slot(object)
