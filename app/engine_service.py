@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.arrays import FloatArray
-from engine.detail.predictor import DetailRequest
-from engine.errors import ModelFileError
 from engine.steps import scaled
-from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
+from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress
 
 if TYPE_CHECKING:  # the engine's stages import OpenCV and SciPy: the window comes first
     from engine.landmarks import LandmarkDetector
@@ -30,11 +27,28 @@ class EngineService:
     ask for the models.
     """
 
-    def __init__(self, pack_name: str = "open") -> None:
+    def __init__(self, pack_name: str = "open", *, exact: bool = False) -> None:
+        """Load nothing yet.
+
+        Args:
+            pack_name: 'open' or 'facescape'.
+            exact: the FaceScape pack follows the original to the letter.
+        """
         self.pack_name = pack_name
+        self._exact = exact
         self._pack: ModelPack | None = None
         self._detector: LandmarkDetector | None = None
-        self._request: tuple[RigBasis, SkinTexture, DetailRequest] | None = None
+
+    def use_pack(self, name: str) -> Generator[Progress, None, ModelPack]:
+        """Load another pack and let go of this one; on failure this one stays.
+
+        Raises:
+            ModelFileError: nothing is imported under that name, or a file is missing or damaged.
+        """
+        yield Progress("Loading the face model", 0.0)
+        pack = _load_pack(name, self._exact)
+        self.pack_name, self._pack = name, pack
+        return (yield from self.warm_up())
 
     def warm_up(self) -> Generator[Progress, None, ModelPack]:
         """Load everything that the first photo needs."""
@@ -59,7 +73,7 @@ class EngineService:
             self._detector = detector
         if self._pack is None:
             yield Progress("Loading the face model", 0.3)
-            self._pack = _load_pack(self.pack_name)
+            self._pack = _load_pack(self.pack_name, self._exact)
         yield Progress("Loading the face model", 1.0)
         from engine.pipeline import Models
 
@@ -99,20 +113,9 @@ class EngineService:
     def key_maps(self, face: FaceAsset, keys: Sequence[int]) -> Generator[Progress, None, FaceAsset]:
         """The same face with the wanted key maps."""
         models = yield from self.models()
-        request = self._detail_request(face)
-        for key in keys:
-            yield Progress("Adding expression detail", 0.0)
-            for result in models.pack.predictor().predict(replace(request, keys=(key,))):
-                face = face.with_map(result.key, result.map_mm)
-        return face
+        from engine.pipeline import add_key_maps
 
-    def _detail_request(self, face: FaceAsset) -> DetailRequest:
-        """What the predictor looks at, made once per face: maps are asked for one by one."""
-        if self._request is None or self._request[0] is not face.rig or self._request[1] is not face.texture:
-            from engine.pipeline import detail_request
-
-            self._request = (face.rig, face.texture, detail_request(face.topology, face.rig, face.texture, ()))
-        return self._request[2]
+        return (yield from add_key_maps(face, models, keys))
 
     def close(self) -> None:
         """End the detector's helper process. Call it when no generator runs any more."""
@@ -121,9 +124,11 @@ class EngineService:
             self._detector = None
 
 
-def _load_pack(name: str) -> ModelPack:
-    if name != "open":
-        raise ModelFileError(f"The model pack '{name}' is not installed.", "Start with the open pack: --pack open.")
+def _load_pack(name: str, exact: bool = False) -> ModelPack:
+    if name == "facescape":
+        from engine.packs.facescape.model import load_facescape_pack
+
+        return load_facescape_pack(exact=exact)
     from engine.packs.open_pack import load_open_pack
 
     return load_open_pack()

@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
-from engine.arrays import ByteArray, FloatArray
-from engine.detail.predictor import STATIC, DetailRequest
-from engine.eyes import toned_eyes
-from engine.fitting import fit
+from engine.arrays import FloatArray
+from engine.detail.predictor import STATIC, DetailPredictor, DetailRequest, DetailResult
 from engine.landmarks import LandmarkDetector
 from engine.packs.pack import ModelPack
 from engine.rasterize import uv_raster
 from engine.rig import make_basis, pose
-from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture, Topology
-from engine.unwrap import unwrap
+from engine.steps import scaled
+from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
 
 _DEFORMATION_PX = 256
 
@@ -65,26 +64,18 @@ def build_face(
     pack = models.pack
     yield Progress("Looking for the face", _LANDMARKS)
     if landmarks is None:
-        landmarks = models.detector.detect(photo, box)
+        landmarks = pack.landmarks(photo, models.detector, box)
     clock.lap("landmarks")
-    fitting = fit(landmarks, pack)
-    while True:
-        try:
-            step = next(fitting)
-        except StopIteration as done:
-            found = done.value
-            break
-        yield Progress(step.stage, _FIT + step.fraction * (_TEXTURE - _FIT))
+    found = yield from scaled(pack.fit(landmarks), _FIT, _TEXTURE)
     rig = make_basis(pack, found.identity)
     clock.lap("fit")
     yield Progress("Laying the photo on the face", _TEXTURE)
     fitted = pose(rig, found.weights)
-    painted = toned_eyes(pack.base_texture, pack.eye_charts, photo, landmarks)
-    texture = unwrap(photo, found.camera, pack.topology, fitted.vertices, painted)
+    texture = pack.surface(photo, landmarks, found, fitted.vertices)
     clock.lap("texture")
     yield Progress("Reading the skin's detail", _DETAIL)
-    request = detail_request(pack.topology, rig, texture, (STATIC,))
-    static = next(iter(pack.predictor().predict(request)))
+    request = detail_request(pack, rig, texture, (STATIC,))
+    static = yield from _one_map(pack.predictor(), request, "Reading the skin's detail", _DETAIL, 1.0)
     clock.lap("detail")
     yield Progress("Done", 1.0)
     return FaceAsset(
@@ -98,7 +89,7 @@ def build_face(
         static_map=static.map_mm,
         confidence=static.confidence,
         key_maps=(None,) * len(pack.key_weights),
-        warnings=(*photo.warnings, *landmarks.warnings, *found.warnings),
+        warnings=(*photo.warnings, *landmarks.warnings, *found.warnings, *pack.notes),
         seconds=tuple(clock.seconds),
     )
 
@@ -116,14 +107,28 @@ def add_key_maps(face: FaceAsset, models: Models, keys: Sequence[int]) -> Genera
         return face
     clock = _Clock()
     names = models.pack.key_names
-    yield Progress(f"Detail of the expression {_spoken(names[wanted[0]])}", 0.0)
-    request = detail_request(face.topology, face.rig, face.texture, wanted)
-    for done, result in enumerate(models.pack.predictor().predict(request), 1):
+    request = detail_request(models.pack, face.rig, face.texture, wanted)
+    for done, key in enumerate(wanted):
+        stage = f"Detail of the expression {_spoken(names[key])}"
+        yield Progress(stage, done / len(wanted))
+        asked = replace(request, keys=(key,))
+        result = yield from _one_map(
+            models.pack.predictor(), asked, stage, done / len(wanted), (done + 1) / len(wanted)
+        )
         face = face.with_map(result.key, result.map_mm)
-        upcoming = names[wanted[min(done, len(wanted) - 1)]]
-        yield Progress(f"Detail of the expression {_spoken(upcoming)}", done / len(wanted))
     clock.lap("key maps")
     return replace(face, seconds=_summed(face.seconds, clock.seconds))
+
+
+def _one_map(
+    predictor: DetailPredictor, request: DetailRequest, stage: str, start: float, end: float
+) -> Generator[Progress, None, DetailResult]:
+    """The first map of a request; its shares are reported as ``start``..``end``."""
+    for step in predictor.steps(request):
+        if isinstance(step, DetailResult):
+            return step
+        yield Progress(stage, start + step * (end - start))
+    raise ValueError("request.keys: expected one key")
 
 
 def _spoken(key_name: str) -> str:
@@ -137,22 +142,16 @@ def _summed(before: Sequence[tuple[str, float]], new: Sequence[tuple[str, float]
     return tuple(total.items())
 
 
-def window_picture(texture: ByteArray, topology: Topology) -> ByteArray:
-    """The part of the atlas that the detail maps cover, at their size: (n, n, 3) uint8 RGB."""
-    import cv2
-
-    window, size = topology.window, texture.shape[0]
-    left, right = round(window.u0 * size), round(window.u1 * size)
-    top, bottom = round((1 - window.v1) * size), round((1 - window.v0) * size)
-    n = window.map_size
-    way = cv2.INTER_AREA if right - left > n else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(texture[top:bottom, left:right], (n, n), interpolation=way), np.uint8)
-
-
-def detail_request(topology: Topology, rig: RigBasis, texture: SkinTexture, keys: tuple[int, ...]) -> DetailRequest:
+def detail_request(pack: ModelPack, rig: RigBasis, texture: SkinTexture, keys: tuple[int, ...]) -> DetailRequest:
     """What a predictor gets to see of one face (see ``DetailRequest``); remembered for the face's further maps."""
+    return replace(_request(pack, rig, texture), keys=keys)
+
+
+@lru_cache(maxsize=1)
+def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture) -> DetailRequest:
     import cv2
 
+    topology = pack.topology
     window = topology.window
     skin = uv_raster(topology, window.map_size).covered
     coarse = uv_raster(topology, _DEFORMATION_PX)
@@ -165,10 +164,10 @@ def detail_request(topology: Topology, rig: RigBasis, texture: SkinTexture, keys
     if visibility.shape[0] != n:
         visibility = np.asarray(cv2.resize(visibility, (n, n), interpolation=cv2.INTER_LINEAR), np.float32)
     return DetailRequest(
-        texture=window_picture(texture.image, topology),
+        texture=pack.window_picture(texture.image),
         visibility=visibility.copy(),
         skin=skin.copy(),
         deformation_mm=deformation,
         position_mm=coarse.interpolate(rig.neutral, faces),
-        keys=keys,
+        keys=(),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import BoolArray, FloatArray, IntArray
+from engine.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from engine.rasterize import WHOLE_SQUARE, Raster, other_parts_mask, uv_points_px, uv_square_raster
 from engine.types import Topology
 
@@ -81,3 +81,15 @@ def _mirror_px(topology: Topology, raster: Raster, R: int) -> FloatArray:
     pixels = raster.interpolate(partner_px, faces)
     pixels[raster.covered & torn[raster.face_index]] = OUTSIDE_PX
     return pixels
+
+
+def window_picture(texture: ByteArray, topology: Topology) -> ByteArray:
+    """The part of a texture (S, S, 3) that the detail maps cover, at their size: (n, n, 3) uint8 RGB."""
+    import cv2
+
+    window, size = topology.window, texture.shape[0]
+    left, right = round(window.u0 * size), round(window.u1 * size)
+    top, bottom = round((1 - window.v1) * size), round((1 - window.v0) * size)
+    n = window.map_size
+    way = cv2.INTER_AREA if right - left > n else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(texture[top:bottom, left:right], (n, n), interpolation=way), np.uint8)

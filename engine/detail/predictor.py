@@ -56,11 +56,15 @@ class DetailResult:
 
 
 class DetailPredictor(Protocol):
-    """Turns a request into maps, one ``next`` per map, so that the caller can stop between them."""
+    """Turns a request into maps, one after the other, so that the caller can stop between them."""
 
     name: str
     """What made the detail, for reports: 'photometric', 'network'."""
 
     def predict(self, request: DetailRequest) -> Iterator[DetailResult]:
         """Yield one result per key of the request, in its order."""
+        ...
+
+    def steps(self, request: DetailRequest) -> Iterator[DetailResult | float]:
+        """The same; between the results the share of the next one that is done, where it takes long."""
         ...

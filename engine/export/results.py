@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -18,10 +18,30 @@ from engine.export import names, obj, pictures
 from engine.export.face import NEUTRAL, blended_map, mesh_tail
 from engine.export.mesh import ExportMesh, export_mesh
 from engine.expressions import SHAPE_NAMES
-from engine.types import FaceAsset, Pose, Progress
+from engine.types import FaceAsset, Pose, Progress, Topology
 
 SCHEMA_VERSION = 1
 _CLIPPED_SHARE_WORTH_A_WARNING = 1e-4
+
+
+class FileFormats(Protocol):
+    """Files laid out in a pack's own way; each content is made while it is written."""
+
+    def mesh(self, vertices: FloatArray, stem: str) -> Iterator[bytes]:
+        """``<stem>.obj``: (V, 3) float32 mm."""
+        ...
+
+    def material(self, stem: str) -> bytes:
+        """``<stem>.obj.mtl``."""
+        ...
+
+    def detail_map(self, map_mm: FloatArray) -> Iterator[bytes]:
+        """A map's file: (n, n) float32 signed mm over the window."""
+        ...
+
+    def detailed(self, vertices: FloatArray, map_mm: FloatArray, subdivisions: int, stem: str) -> Iterator[bytes]:
+        """``<stem>_detailed.obj``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,8 @@ class ResultOptions:
     detailed: int | None = None
     """Subdivisions of ``<stem>_detailed.obj``, None for no such file."""
     blendshapes: bool = False
+    formats: FileFormats | None = None
+    """The pack's own layout of the files; None for the usual one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +120,42 @@ def _contents(
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Names and contents; a content is made while it is written."""
     mesh = export_mesh(face.topology, 0)
-    material, texture = names.material_file(stem), names.texture_file(stem)
-    window, scale = face.topology.window, options.map_scale_mm
-    yield f"{stem}.obj", _mesh_file(mesh, mesh.base(pose.vertices), stem, material)
-    yield material, iter([obj.material_text(texture)])
-    yield texture, pictures.jpeg_file(face.texture.image)
+    formats = options.formats or _UsualFormats(face.topology, options.map_scale_mm, clipped)
+    yield f"{stem}.obj", formats.mesh(pose.vertices, stem)
+    yield names.material_file(stem), iter([formats.material(stem)])
+    yield names.texture_file(stem), pictures.jpeg_file(face.texture.image)
     if options.maps == "single":
-        yield names.static_map_file(stem), pictures.map_file(face.static_map, window, scale, clipped)
+        yield names.static_map_file(stem), formats.detail_map(face.static_map)
     else:
         for key in range(len(face.key_maps)):
-            yield names.key_map_file(stem, key), pictures.map_file(face.map_or_fallback(key), window, scale, clipped)
+            yield names.key_map_file(stem, key), formats.detail_map(face.map_or_fallback(key))
     if render is not None:
         yield f"{stem}_render.jpg", pictures.jpeg_file(render)
     if options.detailed is not None:
-        yield f"{stem}_detailed.obj", _detailed_file(face, pose, options.detailed, stem)
+        yield f"{stem}_detailed.obj", _detailed_file(face, pose, options.detailed, stem, formats)
     if options.blendshapes:
         yield from _shape_files(face, mesh, stem)
+
+
+class _UsualFormats:
+    """The engine's own files."""
+
+    def __init__(self, topology: Topology, map_scale_mm: float, clipped: list[float]) -> None:
+        self._topology, self._scale_mm, self._clipped = topology, map_scale_mm, clipped
+
+    def mesh(self, vertices: FloatArray, stem: str) -> Iterator[bytes]:
+        mesh = export_mesh(self._topology, 0)
+        return _mesh_file(mesh, mesh.base(vertices), stem)
+
+    def material(self, stem: str) -> bytes:
+        return obj.material_text(names.texture_file(stem))
+
+    def detail_map(self, map_mm: FloatArray) -> Iterator[bytes]:
+        return pictures.map_file(map_mm, self._topology.window, self._scale_mm, self._clipped)
+
+    def detailed(self, vertices: FloatArray, map_mm: FloatArray, subdivisions: int, stem: str) -> Iterator[bytes]:
+        fine = export_mesh(self._topology, subdivisions)
+        return _mesh_file(fine, fine.displaced(vertices, map_mm), stem)
 
 
 def _shape_files(face: FaceAsset, mesh: ExportMesh, stem: str) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -131,13 +173,12 @@ def _shape_file(mesh: ExportMesh, name: str, vertices: FloatArray, tail: list[by
     yield from tail
 
 
-def _detailed_file(face: FaceAsset, pose: Pose, subdivisions: int, stem: str) -> Iterator[bytes]:
-    fine = export_mesh(face.topology, subdivisions)
-    yield from _mesh_file(fine, fine.displaced(pose.vertices, blended_map(face, pose)), stem, names.material_file(stem))
+def _detailed_file(face: FaceAsset, pose: Pose, subdivisions: int, stem: str, formats: FileFormats) -> Iterator[bytes]:
+    yield from formats.detailed(pose.vertices, blended_map(face, pose), subdivisions, stem)
 
 
-def _mesh_file(mesh: ExportMesh, vertices: FloatArray, stem: str, material: str) -> Iterator[bytes]:
-    yield obj.header(names.object_name(stem), "mm", material)
+def _mesh_file(mesh: ExportMesh, vertices: FloatArray, stem: str) -> Iterator[bytes]:
+    yield obj.header(names.object_name(stem), "mm", names.material_file(stem))
     yield from obj.vertex_lines(vertices, "mm")
     yield from mesh_tail(mesh, material=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,25 @@ from engine.arrays import ByteArray, FloatArray, IntArray
 from engine.detail.predictor import DetailPredictor
 from engine.errors import ModelFileError
 from engine.resources import read_resource
-from engine.types import EyeChart, Part, Topology, UvWindow
+from engine.types import (
+    EyeChart,
+    FaceBox,
+    Fit,
+    Landmarks,
+    Part,
+    Photo,
+    Progress,
+    SkinTexture,
+    Topology,
+    UvWindow,
+    ViewOptions,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from engine.export.results import FileFormats
+    from engine.landmarks import LandmarkDetector
 
 PACK_FILE = "packs/open/open_pack.npz"
 _DENSE_POINTS = 468
@@ -30,6 +46,10 @@ class OpenPack:
     name = "open"
     title = "Open face model"
     map_scale_mm = _MAP_SCALE_MM
+    notes: tuple[str, ...] = ()
+    slow_detail = False
+    photo_view = ViewOptions()
+    formats: FileFormats | None = None
 
     def __init__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         from scipy.sparse import csr_matrix
@@ -83,11 +103,43 @@ class OpenPack:
         deltas[:, self.topology.skin.vertices[1] :] += self._motion
         return neutral.astype(np.float32), deltas.astype(np.float32)
 
-    def predictor(self) -> DetailPredictor:
-        """The photometric predictor."""
+    @functools.cached_property
+    def _detail(self) -> DetailPredictor:
         from engine.detail.photometric import PhotometricPredictor
 
         return PhotometricPredictor()
+
+    def predictor(self) -> DetailPredictor:
+        """The photometric predictor, which remembers the last face between its maps."""
+        return self._detail
+
+    def landmarks(self, photo: Photo, detector: LandmarkDetector, box: FaceBox | None) -> Landmarks:
+        """The 68 points and the dense ones.
+
+        Raises:
+            NoFaceFound: no face in the photo (in ``box``).
+        """
+        return detector.detect(photo, box)
+
+    def fit(self, landmarks: Landmarks) -> Generator[Progress, None, Fit]:
+        """See ``engine.fitting``."""
+        from engine.fitting import fit
+
+        return (yield from fit(landmarks, self))
+
+    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, vertices: FloatArray) -> SkinTexture:
+        """See ``engine.unwrap``; the eyes are painted in the photo's colours."""
+        from engine.eyes import toned_eyes
+        from engine.unwrap import unwrap
+
+        painted = toned_eyes(self.base_texture, self.eye_charts, photo, landmarks)
+        return unwrap(photo, found.camera, self.topology, vertices, painted)
+
+    def window_picture(self, texture: ByteArray) -> ByteArray:
+        """The part of the texture that the detail maps cover: (n, n, 3) uint8 RGB."""
+        from engine.uv_chart import window_picture
+
+        return window_picture(texture, self.topology)
 
 
 def _topology(arrays: dict[str, np.ndarray[Any, Any]], vertex_count: int) -> Topology:

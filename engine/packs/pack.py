@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Protocol
 
 from engine.arrays import ByteArray, FloatArray, IntArray
 from engine.detail.predictor import DetailPredictor
-from engine.types import EyeChart, Topology
+from engine.types import EyeChart, FaceBox, Fit, Landmarks, Photo, Progress, SkinTexture, Topology, ViewOptions
+
+if TYPE_CHECKING:
+    from engine.export.results import FileFormats
+    from engine.landmarks import LandmarkDetector
 
 
 class ModelPack(Protocol):
     """One face model with its landmark maps, key expressions and detail predictor. Immutable after loading."""
+
+    def __hash__(self) -> int:
+        """By identity: results are remembered per pack."""
+        ...
 
     name: str
     """'open' or 'facescape': the ``--pack`` value."""
@@ -54,5 +63,40 @@ class ModelPack(Protocol):
         ...
 
     def predictor(self) -> DetailPredictor:
-        """The detail predictor, loaded when first asked for."""
+        """The detail predictor, loaded when first asked for: always the same one."""
+        ...
+
+    # The stages of the pipeline that a model does in its own way.
+
+    notes: tuple[str, ...]
+    """Sentences that belong into every result: what the pack had to do without."""
+    slow_detail: bool
+    """A map takes seconds: the window makes those that an expression shows, and no others."""
+    photo_view: ViewOptions
+    """How the face is drawn over its photo."""
+    formats: FileFormats | None
+    """Files laid out in a way of the pack's own; None for the usual one."""
+
+    def landmarks(self, photo: Photo, detector: LandmarkDetector, box: FaceBox | None) -> Landmarks:
+        """The points that ``fit`` wants.
+
+        Raises:
+            NoFaceFound: no face in the photo (in ``box``).
+        """
+        ...
+
+    def fit(self, landmarks: Landmarks) -> Generator[Progress, None, Fit]:
+        """Pose, identity and expression; fractions of the progress from 0 to 1.
+
+        Raises:
+            PhotoError: the points do not suffice.
+        """
+        ...
+
+    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, vertices: FloatArray) -> SkinTexture:
+        """The photo on the fitted mesh, (V, 3) float32 mm in the photo's expression."""
+        ...
+
+    def window_picture(self, texture: ByteArray) -> ByteArray:
+        """The part of a texture that the detail maps cover, at their size: (n, n, 3) uint8 RGB."""
         ...
