@@ -25,7 +25,8 @@ _COMPARABLE = 0.6  # share from which both sides count as seen when their colour
 _GAIN_RANGE = (0.4, 2.5)
 _MID_GREY = 128.0
 _NOTHING = 1e-3  # shares and colours below this count as none
-_MOST_ZOOM = 3.0
+_MOST_ZOOM = 2.0
+_BORDER_PX = 4  # of the photo kept around the face
 _SAME_ZOOM = 0.3  # photos this close to the texture's resolution are looked up as they are
 
 
@@ -54,17 +55,18 @@ def unwrap_surface(
         raise ValueError(f"size: expected a multiple of {_COARSE_TEXELS}, got {size}")
     fine, coarse = uv_chart(topology, size // _FINE_TEXELS), uv_chart(topology, size // _COARSE_TEXELS)
     box = _chart_box(coarse)
+    image = np.zeros((size, size, 3), np.uint8)
+    seen = image[box.at(_COARSE_TEXELS)]
     with ThreadPoolExecutor(1) as beside:  # two halves of about the same length
-        lookup = beside.submit(_photo_texels, photo, camera, topology, vertices, fine, box)
+        lookup = beside.submit(_show_photo, photo, project(camera, vertices), topology, fine, box, seen)
         sight = see(photo, camera, topology, vertices, coarse)
-        seen = lookup.result()
+        lookup.result()
     colours = _on_canvas(seen, box, _COARSE_TEXELS, len(coarse.nearest))
     visibility = without_strangers(sight, colours, coarse.raster.covered).visibility
     shares = _shares(sight, visibility, coarse)
     fill = _fill(_on_canvas(seen, box, _FINE_TEXELS, len(fine.nearest)), colours, shares, fine, coarse, box)
     own = cv2.resize(shares.own[box.at(1)], seen.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    image = np.zeros((size, size, 3), np.uint8)
-    image[box.at(_COARSE_TEXELS)] = cv2.blendLinear(seen, fill, own, np.float32(1.0) - own)
+    cv2.blendLinear(seen, fill, own, np.float32(1.0) - own, dst=seen)
     return SkinTexture(image, _over_window(visibility * coarse.raster.covered, topology.window))
 
 
@@ -115,34 +117,39 @@ def _chart_box(coarse: UvChart) -> _Box:
     return _Box(top, bottom, left, right)
 
 
-def _photo_texels(
-    photo: Photo, camera: WeakPerspective, topology: Topology, vertices: FloatArray, fine: UvChart, box: _Box
-) -> ByteArray:
-    """The photo at every texel of the box, seen or not, (h, w, 3) at full size; beyond the photo its border goes on."""
+def _show_photo(
+    photo: Photo, points: FloatArray, topology: Topology, fine: UvChart, box: _Box, seen: ByteArray
+) -> None:
+    """Write the photo into every texel of the box (h, w, 3), whether it shows skin there or not.
+
+    Beyond the photo its border goes on. ``points`` (V, 2) are the vertices in photo px.
+    """
     import cv2
 
-    texels = fine.raster.interpolate(project(camera, vertices), topology.faces).reshape(-1, 2)
-    nearest = fine.nearest[box.at(_COARSE_TEXELS // _FINE_TEXELS)]
-    source, at = _fitting(photo.image, texels[nearest], max(nearest.shape) * _FINE_TEXELS)
-    full = (nearest.shape[1] * _FINE_TEXELS, nearest.shape[0] * _FINE_TEXELS)
-    x, y = (cv2.resize(plane, full, interpolation=cv2.INTER_LINEAR) for plane in cv2.split(at))
-    return np.asarray(cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    texels = fine.raster.interpolate(points, topology.faces).reshape(-1, 2)
+    source, origin, factor = _fitting(photo.image, points, max(seen.shape))
+    at = texels[fine.nearest[box.at(_COARSE_TEXELS // _FINE_TEXELS)]]
+    at -= origin
+    at *= factor
+    at -= np.float32(0.5)  # OpenCV counts from the centre of the first pixel
+    x, y = (cv2.resize(plane, seen.shape[1::-1], interpolation=cv2.INTER_LINEAR) for plane in cv2.split(at))
+    cv2.remap(source, x, y, cv2.INTER_LINEAR, dst=seen, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _fitting(image: ByteArray, px: FloatArray, texels: int) -> tuple[ByteArray, FloatArray]:
-    """The part of a photo around the positions (h, w, 2), in about the texture's resolution, and the positions in it.
+def _fitting(image: ByteArray, points: FloatArray, texels: int) -> tuple[ByteArray, FloatArray, FloatArray]:
+    """The part of a photo around the vertices (V, 2) px, in about the resolution of a chart that is ``texels`` long.
 
     A cubic enlargement looked up linearly looks like a cubic lookup at half its time; a reduction by areas shows no
     aliasing.
 
     Returns:
-        The picture, and positions in its pixels, (0, 0) in the centre of the first one.
+        The picture; its corner in photo px (2,); its pixels per photo px (2,).
     """
     import cv2
 
     size = np.array(image.shape[1::-1])
-    low = np.clip(np.floor(px.min((0, 1))) - 4, 0, size - 1).astype(int)
-    high = np.clip(np.ceil(px.max((0, 1))) + 4, low + 1, size).astype(int)
+    low = np.clip(np.floor(points.min(0)) - _BORDER_PX, 0, size - 1).astype(int)
+    high = np.clip(np.ceil(points.max(0)) + _BORDER_PX, low + 1, size).astype(int)
     part = image[low[1] : high[1], low[0] : high[0]]
     zoom = min(_MOST_ZOOM, texels / float((high - low).max()))
     if abs(zoom - 1.0) > _SAME_ZOOM:
@@ -150,7 +157,7 @@ def _fitting(image: ByteArray, px: FloatArray, texels: int) -> tuple[ByteArray, 
         method = cv2.INTER_CUBIC if zoom > 1.0 else cv2.INTER_AREA
         part = np.asarray(cv2.resize(part, wanted, interpolation=method), np.uint8)
     factor = np.array(part.shape[1::-1]) / (high - low)
-    return part, ((px - low) * factor - 0.5).astype(np.float32)
+    return part, low.astype(np.float32), factor.astype(np.float32)
 
 
 def _on_canvas(seen: ByteArray, box: _Box, texels: int, size: int) -> ByteArray:
