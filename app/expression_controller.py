@@ -13,7 +13,7 @@ from engine.arrays import FloatArray
 from engine.expressions import SHAPE_INDEX, SHAPES, key_weights, mirror_shapes
 from engine.types import FaceAsset, Pose, RigBasis
 
-PoseFunction = Callable[[RigBasis, FloatArray], Pose]
+PoseFunction = Callable[[RigBasis, FloatArray, bool], Pose]  # the last one: with the paper's masks
 
 
 def partners() -> tuple[int, ...]:
@@ -48,6 +48,7 @@ class ExpressionController(QObject):
         self._due.timeout.connect(self._compute_pose)
         session.face_changed.connect(self._on_face_changed)
         session.weights_changed.connect(self._due.start)
+        session.exact_changed.connect(self._due.start)
 
     @Slot(int, float)
     def edit_weight(self, index: int, weight: float) -> None:
@@ -119,7 +120,7 @@ class ExpressionController(QObject):
             from engine.rig import pose
 
             self.pose_function = pose
-        self._session.set_pose(self.pose_function(face.rig, self._session.weights))
+        self._session.set_pose(self.pose_function(face.rig, self._session.weights, self._session.exact))
 
 
 class _WeightsCommand(QUndoCommand):

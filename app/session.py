@@ -19,6 +19,7 @@ class Session(QObject):
     face_refined = Signal(object)  # FaceAsset: the same face with one more key map
     weights_changed = Signal(object)  # (51,) float32
     pose_changed = Signal(object)  # Pose | None
+    exact_changed = Signal(bool)
     view_changed = Signal(object)  # ViewOptions
     camera_changed = Signal(object)  # OrbitCamera
     progress_changed = Signal(object)  # Progress | None
@@ -29,6 +30,7 @@ class Session(QObject):
         self._face: FaceAsset | None = None
         self._weights = _read_only(np.zeros(len(SHAPES), np.float32))
         self._pose: Pose | None = None
+        self._exact = False
         self._view = ViewOptions()
         self._camera = OrbitCamera()
         self._progress: Progress | None = None
@@ -52,6 +54,11 @@ class Session(QObject):
     def pose(self) -> Pose | None:
         """The face at ``weights``; lags behind them until the event loop comes round."""
         return self._pose
+
+    @property
+    def exact(self) -> bool:
+        """Whether maps are blended with the paper's masks instead of ours."""
+        return self._exact
 
     @property
     def view(self) -> ViewOptions:
@@ -102,6 +109,12 @@ class Session(QObject):
         if pose is not self._pose:
             self._pose = pose
             self.pose_changed.emit(pose)
+
+    def set_exact(self, exact: bool) -> None:
+        """Blend with the paper's masks, or with ours."""
+        if exact != self._exact:
+            self._exact = exact
+            self.exact_changed.emit(exact)
 
     def set_view(self, view: ViewOptions) -> None:
         """Draw in another way."""
