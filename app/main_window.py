@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QWidget
 
 from app import actions, incoming, wording
+from app.detail_controller import DetailController
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
 from app.expression_controller import ExpressionController
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self.expressions = ExpressionController(self.session, parent=self)
         self.photos = PhotoController(self.session, engine, self.engine_thread, self)
         self.points = PointsController(self.session, engine, self.engine_thread, self.photos, self.photo_panel, self)
+        self.detail = DetailController(self.session, self.engine_thread, self.detail_panel, self)
         self.views = ViewController(self.session, self.viewport, self)
         self.commands = WindowCommands(self, camera_file)
         self._make_menus()
@@ -152,6 +154,7 @@ class MainWindow(QMainWindow):
         session.face_refined.connect(self.detail_panel.set_face)
         session.weights_changed.connect(self.expression_panel.set_weights)
         session.view_changed.connect(self._on_view_changed)
+        session.exact_changed.connect(self.detail_panel.set_exact)
         session.progress_changed.connect(self._on_progress_changed)
         self.photos.failed.connect(self._on_photo_failed)
         self.points.failed.connect(self.problems.report)
@@ -172,6 +175,7 @@ class MainWindow(QMainWindow):
         self.view_panel.view_edited.connect(self.session.set_view)
         self.view_panel.camera_requested.connect(self.views.look_from)
         self.detail_panel.strength_edited.connect(self._on_strength_edited)
+        self.detail_panel.exact_toggled.connect(self.session.set_exact)
         self.viewport.camera_edited.connect(self.session.set_camera)
         self.viewport.view_edited.connect(self.session.set_view)
         self.viewport.camera_requested.connect(self.views.look_from)

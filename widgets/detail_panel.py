@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QShowEvent, QStandardItemModel
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
@@ -41,12 +42,17 @@ FULL_SCALE_PERCENTILE = 99.5  # a few extreme pixels must not hide the wrinkles
 SMALLEST_SCALE_MM = 0.01
 STRENGTH_MAX_PERCENT = 200
 
+_EMPTY = "The wrinkles and pores of a face appear here."
+_PENDING = "Blending the maps of this expression …"
+
 
 class DetailPanel(QWidget):
     """Shows one displacement map at a time; reports the chosen map and the edited strength."""
 
     strength_edited = Signal(float)  # factor on the map, 0..2
-    map_chosen = Signal(str)  # STATIC, BLENDED or a key expression's name
+    map_chosen = Signal(str)  # STATIC, BLENDED or a key expression's name: answer BLENDED with set_blended
+    exact_toggled = Signal(bool)
+    shown = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,7 +77,6 @@ class DetailPanel(QWidget):
     def set_blended(self, map_mm: FloatArray | None) -> None:
         """Give the map of the current expression, (H, W) float32 mm, row 0 at the forehead; None while unknown."""
         self._blended = None if map_mm is None else check("map_mm", map_mm, (None, None))
-        self._fill_choices()
         if self.chosen() == BLENDED:
             self._show_map()
 
@@ -80,6 +85,11 @@ class DetailPanel(QWidget):
         for control in (self._slider, self._percent):
             with QSignalBlocker(control):
                 control.setValue(round(100 * factor))
+
+    def set_exact(self, exact: bool) -> None:
+        """Show whether the maps are blended with the published masks, silently."""
+        with QSignalBlocker(self._exact):
+            self._exact.setChecked(exact)
 
     def chosen(self) -> str:
         """Which map is shown: STATIC, BLENDED or a key expression's name."""
@@ -91,19 +101,26 @@ class DetailPanel(QWidget):
         if not self._build_started:
             self._build_started = True
             when_plotting_is_ready(self, self._build_view)
+        self.shown.emit()
 
     def _build_layout(self) -> None:
         self._choice = QComboBox()
         self._choice.setToolTip("Which displacement map to look at")
         self._choice.currentIndexChanged.connect(self._on_chosen)
         self._reading = QLabel()
-        empty = QLabel("The wrinkles and pores of a face appear here.")
-        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        for label in (self._reading, empty):
+        self._empty = QLabel()
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        for label in (self._reading, self._empty):
             label.setObjectName("muted")
-        empty.setWordWrap(True)
+        self._empty.setWordWrap(True)
         self._stack = QStackedLayout()
-        self._stack.addWidget(empty)
+        self._stack.addWidget(self._empty)
+        self._exact = QCheckBox("&Blend as published")
+        self._exact.setToolTip(
+            "Mix the key expressions' maps with the masks of the FaceScape paper, which show less of them.\n"
+            "Off: at its own sliders each key expression shows its own map."
+        )
+        self._exact.toggled.connect(self.exact_toggled)
         choice_label = QLabel("&Map")
         choice_label.setBuddy(self._choice)
         top = QHBoxLayout()
@@ -116,6 +133,7 @@ class DetailPanel(QWidget):
         layout.addLayout(self._stack, 1)
         layout.addWidget(self._reading)
         layout.addLayout(self._strength_row())
+        layout.addWidget(self._exact)
 
     def _strength_row(self) -> QGridLayout:
         self._slider = QSlider(Qt.Orientation.Horizontal)
@@ -176,7 +194,7 @@ class DetailPanel(QWidget):
         previous = self.chosen() if self._choice.count() else STATIC
         keys = self._face.key_maps if self._face is not None else (None,) * len(KEY_NAMES)
         entries = [("Detail in the photo", STATIC, self._face is not None)]
-        entries.append(("Current expression (blended)", BLENDED, self._blended is not None))
+        entries.append(("Current expression (blended)", BLENDED, self._face is not None))
         for name, key_map in zip(KEY_NAMES, keys, strict=False):
             entries.append((f"Key expression: {_title(name)}", name, key_map is not None))
         with QSignalBlocker(self._choice):
@@ -202,6 +220,7 @@ class DetailPanel(QWidget):
         shown = self._map()
         if shown is None or self._view is None:
             self._shown = None
+            self._empty.setText(_EMPTY if self._face is None else _PENDING)
             self._stack.setCurrentIndex(0)
             self._reading.setText("")
             return

@@ -77,13 +77,14 @@ class InventedEngine(EngineService):
         self.closed = True
 
 
-def invented_pose(rig: RigBasis, weights: FloatArray) -> Pose:
-    """Linear mesh; key k shares in as far as its own strongest shape is there."""
+def invented_pose(rig: RigBasis, weights: FloatArray, exact: bool = False) -> Pose:
+    """Linear mesh; key k shares in as far as its own strongest shape is there; the paper's masks: half as much."""
     share = np.zeros((len(rig.neutral), len(rig.key_weights)), np.float32)
     for key, own in enumerate(rig.key_weights):
         if own.any():
             strongest = int(own.argmax())
             share[:, key] = weights[strongest] * rig.activation[strongest] / len(rig.key_weights)
+    share *= 0.5 if exact else 1.0
     share[:, 0] = 1.0 - share[:, 1:].sum(1)
     vertices = rig.neutral + np.tensordot(weights, rig.deltas, 1)
     return Pose(weights=weights.copy(), vertices=vertices.astype(np.float32), map_weights=share)

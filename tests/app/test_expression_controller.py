@@ -97,9 +97,9 @@ def test_another_face_starts_in_its_photos_expression_with_its_pose(controller, 
 def test_many_moves_between_two_paints_cost_one_pose(session, qtbot):
     asked = []
 
-    def counted(rig, weights):
+    def counted(rig, weights, exact):
         asked.append(weights)
-        return invented_pose(rig, weights)
+        return invented_pose(rig, weights, exact)
 
     controller = ExpressionController(session, counted)
     session.set_face(synthetic.make_asset())
@@ -116,3 +116,15 @@ def test_a_live_source_is_no_step_of_undo(controller, session):
     controller.follow(np.full(51, 0.4, np.float32))
     assert session.weights[7] == np.float32(0.4)
     assert not controller.undo_stack.canUndo()
+
+
+def test_the_published_masks_pose_the_face_anew(session, qtbot):
+    controller = ExpressionController(session, invented_pose)
+    session.set_face(synthetic.make_asset())
+    ours = session.pose
+    with qtbot.waitSignal(session.pose_changed):
+        session.set_exact(True)
+    assert (session.pose.map_weights[:, 0] >= ours.map_weights[:, 0]).all()
+    assert session.pose.map_weights[:, 1:].max() < ours.map_weights[:, 1:].max()
+    np.testing.assert_array_equal(session.pose.vertices, ours.vertices)
+    assert controller.undo_stack.count() == 0  # a way of drawing, no edit of the expression

@@ -79,7 +79,10 @@ def test_only_maps_that_are_there_can_be_chosen(panel, qtbot):
     face = synthetic.make_asset(keys=False)
     panel.set_face(face)
     model = panel._choice.model()
-    assert [row for row in range(panel._choice.count()) if model.item(row).isEnabled()] == [0]
+    assert [row for row in range(panel._choice.count()) if model.item(row).isEnabled()] == [
+        0,
+        1,
+    ]  # the second is worked out
     smile = synthetic.make_map(7)
     panel.set_face(face.with_map(1, smile))
     row = panel._choice.findData(KEY_NAMES[1])
@@ -111,7 +114,18 @@ def test_blended_map_is_shown_when_given_and_forgotten_with_its_face(panel):
     panel.set_blended(changed)
     assert np.array_equal(panel._image.image, changed)
     panel.set_face(synthetic.make_asset(1))
-    assert panel.chosen() == STATIC
+    assert panel.chosen() == BLENDED
+    assert panel._stack.currentIndex() == 0
+    assert "Blending" in panel._empty.text()
+
+
+def test_published_masks_are_reported_and_not_echoed(panel, qtbot):
+    with qtbot.waitSignal(panel.exact_toggled) as toggled:
+        panel._exact.click()
+    assert toggled.args == [True]
+    with qtbot.assertNotEmitted(panel.exact_toggled):
+        panel.set_exact(False)
+    assert not panel._exact.isChecked()
 
 
 def test_strength_is_reported_once_and_not_echoed(panel, qtbot):
