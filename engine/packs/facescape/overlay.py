@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from engine.arrays import ByteArray, FloatArray, check
@@ -22,11 +20,8 @@ from engine.types import (
     WeakPerspective,
 )
 
-if TYPE_CHECKING:
-    import moderngl
-
 _DENSE_POINTS = 468
-_LIGHT_ELEVATION_DEG = 30.0  # from straight ahead, as the original has it, wrinkles hardly show
+LIGHT_ELEVATION_DEG = 30.0  # from straight ahead, as the original has it, wrinkles hardly show
 
 
 def draw_over_photo(
@@ -35,7 +30,6 @@ def draw_over_photo(
     topology: Topology,
     vertices: FloatArray,
     map_mm: FloatArray,
-    ctx: moderngl.Context | None = None,
 ) -> ByteArray:
     """The photo with the face laid over it, lit and grey, displaced by its map.
 
@@ -48,7 +42,6 @@ def draw_over_photo(
         topology: e.g. ``front_topology``.
         vertices: (V, 3) float32 mm, in the photo's expression.
         map_mm: (n, n) float32 signed mm over the topology's window, n its map size.
-        ctx: a current OpenGL context; None makes one for this picture.
 
     Returns:
         (H, W, 3) uint8 RGB in the photo's size, at most 2048 px on its longer side.
@@ -61,8 +54,8 @@ def draw_over_photo(
     check("vertices", vertices, (topology.vertex_count, 3))
     face = _bare_face(photo, camera, topology, vertices, map_mm)
     pose = Pose(np.zeros(len(SHAPE_NAMES), np.float32), face.rig.neutral, np.ones((len(vertices), 1), np.float32))
-    view = ViewOptions(look="clay", light_azimuth_deg=0.0, light_elevation_deg=_LIGHT_ELEVATION_DEG)
-    return render_over_photo(face, pose, view, ctx)
+    view = ViewOptions(look="clay", light_azimuth_deg=0.0, light_elevation_deg=LIGHT_ELEVATION_DEG)
+    return render_over_photo(face, pose, view)
 
 
 def _bare_face(
