@@ -44,7 +44,8 @@ class BatchOptions:
     """Subdivisions of the displaced mesh, None for none."""
     blendshapes: bool = False
     exact: bool = False
-    """The paper's masks."""
+    """The published masks; with the pack 'facescape' all that the original does, with its faults."""
+    pack: str = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +166,13 @@ def process_photo(
     picture, drawing = None, time.perf_counter()
     if options.render:
         yield Progress("Rendering", 0.7)
-        picture, warnings = _rendering(face, pose)
+        picture, warnings = _rendering(face, pose, models.pack.photo_view)
     results = ResultOptions(
         map_scale_mm=models.pack.map_scale_mm,
         maps="rig" if options.rig else "single",
         detailed=options.detailed,
         blendshapes=options.blendshapes,
+        formats=models.pack.formats,
     )
     steps = write_results(
         face,
@@ -190,7 +192,7 @@ def _run_all(photos: list[Path], options: BatchOptions) -> int:
     """Every photo in turn, then the summary."""
     display: Display = _Bar(len(photos)) if sys.stderr.isatty() else _Lines(len(photos))
     outcomes: list[Outcome] = []
-    service = EngineService()
+    service = EngineService(options.pack, exact=options.exact)
     try:
         for index, (photo, stem) in enumerate(zip(photos, unique_stems(photos), strict=True)):
             outcome = _one(index, process_photo(photo, stem, service, options), photo, display)
@@ -233,12 +235,12 @@ def _pose_of_photo(face: FaceAsset, options: BatchOptions) -> Pose:
     return pose(face.rig, face.fit.weights, exact=options.exact)
 
 
-def _rendering(face: FaceAsset, pose: Pose) -> tuple[ByteArray | None, tuple[str, ...]]:
+def _rendering(face: FaceAsset, pose: Pose, view: ViewOptions) -> tuple[ByteArray | None, tuple[str, ...]]:
     """The face over its photo, or a warning where there is no OpenGL."""
     from engine.render.offscreen import render_over_photo
 
     try:
-        return render_over_photo(face, pose, ViewOptions()), ()
+        return render_over_photo(face, pose, view), ()
     except GpuError as error:
         return None, (f"The picture was not rendered: {error.sentence()}",)
 

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _SAMPLE = _ROOT / "resources" / "samples" / "portrait_biden.jpg"
 _HEADLESS_OUTPUT = Path("out")
 _MAX_DETAILED = 4  # 14 million triangles, a gigabyte
-_BATCH_ONLY = ("output", "name", "render", "gpu_ids", "detailed", "blendshapes", "exact")
+_BATCH_ONLY = ("output", "name", "render", "gpu_ids", "detailed", "blendshapes")
 _NO_FACESCAPE = (
     "FaceScape's licensed files cannot be imported in this version yet; the built-in model works without them: "
     "use --pack open."
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     if chosen.install_launcher:
         return _install_launcher()
-    if chosen.import_facescape or chosen.pack == "facescape":
+    if chosen.import_facescape:
         _complain(_NO_FACESCAPE)
         return WRONG_USAGE
     if chosen.input is not None:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if _has_display():
         from app import window
 
-        return window.run(chosen.photo, chosen.pack, chosen.camera)
+        return window.run(chosen.photo, chosen.pack, chosen.camera, exact=chosen.exact)
     photo = chosen.photo or _SAMPLE
     _complain(f"There is no display for a window, so {photo.name} is worked on without one; results go to out/.")
     chosen.render = True
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("photo", nargs="?", type=Path, metavar="PHOTO", help="open this photo in the window")
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     parser.add_argument("--pack", choices=("open", "facescape"), default="open", help="face model (default: open)")
+    parser.add_argument("--exact", action="store_true", help="blend maps with the published masks, as they are")
     parser.add_argument("--camera", type=Path, metavar="FILE", help="a video that stands in for the webcam")
     parser.add_argument("--install-launcher", action="store_true", help="put a double-click launcher on this system")
     parser.add_argument(
@@ -83,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
         "--detailed", type=_subdivisions, metavar="N", help="write a displaced mesh, subdivided N (0..4) times"
     )
     batch.add_argument("--blendshapes", action="store_true", help="write neutral and the 51 expression shapes")
-    batch.add_argument("--exact", action="store_true", help="blend maps with the published masks, as they are")
     batch.add_argument("--gpu_ids", type=_gpu_ids, metavar="IDS", help="-1 for the CPU, or GPUs such as 0 or 0,1")
     batch.add_argument("--predef_dir", type=Path, metavar="DIR", help="FaceScape's small files (--pack facescape)")
     batch.add_argument("--checkpoints_dir", type=Path, metavar="DIR", help="its network weights (--pack facescape)")
@@ -133,6 +133,7 @@ def _without_window(chosen: argparse.Namespace, photos: Path, output: Path) -> i
         detailed=chosen.detailed,
         blendshapes=chosen.blendshapes,
         exact=chosen.exact,
+        pack=chosen.pack,
     )
     return run(photos, options)
 

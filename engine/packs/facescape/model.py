@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine import camera as cameras
 from engine import expressions
 from engine.arrays import ByteArray, DoubleArray, FloatArray, IntArray
+from engine.detail.map_cache import MapCache
+from engine.detail.map_cache import default_folder as cache_folder
 from engine.detail.predictor import DetailPredictor
 from engine.errors import PhotoError
 from engine.fit_points import HALF_PX
@@ -18,14 +21,34 @@ from engine.landmarks import LandmarkDetector
 from engine.packs.facescape import model_core
 from engine.packs.facescape.contour import candidates
 from engine.packs.facescape.data import FaceScapeData, default_folder, load
+from engine.packs.facescape.exact_files import ExactFiles
 from engine.packs.facescape.exact_landmarks import original_landmarks
 from engine.packs.facescape.fit import Solution, solve
+from engine.packs.facescape.overlay import LIGHT_ELEVATION_DEG
+from engine.packs.facescape.texture import network_crop, unwrap_surface
+from engine.packs.facescape.texture_exact import ExactTexture
 from engine.packs.facescape.texture_topology import front_topology
-from engine.types import EyeChart, FaceBox, Fit, Landmarks, Photo, Progress, WeakPerspective
+from engine.types import (
+    EyeChart,
+    FaceBox,
+    Fit,
+    Landmarks,
+    Photo,
+    Progress,
+    SkinTexture,
+    ViewOptions,
+    WeakPerspective,
+)
+
+if TYPE_CHECKING:
+    from engine.export.results import FileFormats
 
 MAP_SCALE_MM = 0.914
 """Depth at full white of the original's maps."""
 _EYE_OUTER = [36, 45]
+_NO_NETWORK = (
+    "FaceScape's detail networks are not imported: the detail is estimated from the photo's shading instead."
+)
 
 
 class FaceScapePack:
@@ -41,9 +64,21 @@ class FaceScapePack:
     dense_vertices: IntArray | None = None
     eye_charts: tuple[EyeChart, ...] = ()
 
-    def __init__(self, data: FaceScapeData, detail: DetailPredictor | None = None) -> None:
-        """Build the pack over imported files; ``detail`` is the predictor to use, the network on the best device if None."""
+    slow_detail = True
+    photo_view = ViewOptions(look="clay", light_azimuth_deg=0.0, light_elevation_deg=LIGHT_ELEVATION_DEG)
+
+    def __init__(self, data: FaceScapeData, detail: DetailPredictor | None = None, *, exact: bool = False) -> None:
+        """Build the pack over imported files.
+
+        Args:
+            data: the files.
+            detail: the predictor to use; None takes the networks on the best device, with maps kept between runs.
+            exact: whole-pixel landmarks, the smeared texture and the files of the original.
+        """
         self.data = data
+        self._exact = exact
+        self.formats: FileFormats | None = ExactFiles(data) if exact else None
+        self.notes: tuple[str, ...] = () if data.checkpoints else (_NO_NETWORK,)
         self.topology = front_topology(data)
         self.identity_mean: FloatArray = data.id_mean.astype(np.float32)
         self.identity_sd: FloatArray = np.sqrt(data.id_var).astype(np.float32)
@@ -57,16 +92,15 @@ class FaceScapePack:
         self.contour_candidates: tuple[IntArray, ...] = tuple(line[line >= 0] for line in in_front)
         self._last_person: tuple[bytes, FloatArray] | None = None
         self._predictor = detail
+        self._painter: ExactTexture | None = None
 
-    def landmarks(
-        self, photo: Photo, detector: LandmarkDetector, box: FaceBox | None = None, *, exact: bool = False
-    ) -> Landmarks:
+    def landmarks(self, photo: Photo, detector: LandmarkDetector, box: FaceBox | None = None) -> Landmarks:
         """The original's 68 points with the detector's dense ones (see ``original_landmarks``).
 
         Raises:
             NoFaceFound: no face in the photo (in ``box``).
         """
-        return original_landmarks(photo, detector, exact=exact, box=box)
+        return original_landmarks(photo, detector, exact=self._exact, box=box)
 
     def fit(self, landmarks: Landmarks) -> Generator[Progress, None, Fit]:
         """Pose, identity and expression by the original's costs, from the 68 points alone.
@@ -124,12 +158,32 @@ class FaceScapePack:
         """The whole head of one person in one expression (E,): (n, 3) float32 mm, in the original's order."""
         return np.asarray(np.tensordot(expression, self._person(identity), 1), np.float32)
 
-    def predictor(self) -> DetailPredictor:
-        """The network of the original, loaded when first asked for."""
-        if self._predictor is None:
-            from engine.packs.facescape.network_predictor import NetworkPredictor
+    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, vertices: FloatArray) -> SkinTexture:
+        """The 4096 texture: sub-pixel with visibility and fill, or with ``exact`` the original's."""
+        seen = unwrap_surface(photo, found.camera, self.topology, vertices)
+        if not self._exact:
+            return seen
+        if self._painter is None:
+            self._painter = ExactTexture(self.data)
+        head = self.head(found.identity, found.expression)
+        painted = self._painter.paint(photo.image, points_of_original(found.camera, head, photo.image.shape[0]))
+        return SkinTexture(painted, seen.visibility)
 
-            self._predictor = NetworkPredictor(self.data)
+    def window_picture(self, texture: ByteArray) -> ByteArray:
+        """What the network sees of a texture, before the colour transfer: (1024, 1024, 3) uint8 RGB."""
+        return network_crop(texture)
+
+    def predictor(self) -> DetailPredictor:
+        """The networks of the original; where none is imported, the photometric method (``notes`` says so)."""
+        if self._predictor is None:
+            if self.data.checkpoints:
+                from engine.packs.facescape.network_predictor import NetworkPredictor
+
+                self._predictor = NetworkPredictor(self.data, cache=MapCache(cache_folder(self.name)))
+            else:
+                from engine.detail.photometric import PhotometricPredictor
+
+                self._predictor = PhotometricPredictor()
         return self._predictor
 
     def _person(self, identity: FloatArray) -> FloatArray:
@@ -148,13 +202,14 @@ def points_of_original(camera: WeakPerspective, vertices: FloatArray, photo_heig
     return np.asarray(camera.scale_px_per_mm * turned + (shift[0], photo_height - shift[1]))
 
 
-def load_facescape_pack(folder: Path | None = None) -> FaceScapePack:
+def load_facescape_pack(folder: Path | None = None, *, exact: bool = False) -> FaceScapePack:
     """The imported pack.
 
     Args:
         folder: where it lies; this user's if None.
+        exact: follow the original to the letter.
 
     Raises:
         ModelFileError: nothing is imported there, or a file of it is missing or damaged.
     """
-    return FaceScapePack(load(folder or default_folder()))
+    return FaceScapePack(load(folder or default_folder()), exact=exact)
