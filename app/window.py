@@ -26,26 +26,28 @@ SWITCH_INTERVAL_S = 0.0005
 
 _THREADS_LIMIT_S = 2.0
 
-_ICON = Path(__file__).resolve().parent.parent / "resources" / "icons" / "detailed-face.png"
+_ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
 
 
-def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None = None) -> int:
+def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None = None, *, exact: bool = False) -> int:
     """Show the window until it is closed; returns the exit code.
 
     Args:
         photo: opened at once.
         pack: name of the model pack.
         camera_file: a video that stands in for the webcam.
+        exact: blend the maps with the published masks from the start.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     request_core_profile()
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Detailed Face")
     app.setDesktopFileName("detailed-face")
-    if _ICON.is_file():
-        app.setWindowIcon(QIcon(str(_ICON)))
+    app.setWindowIcon(application_icon())
     apply_style(app)
-    window = MainWindow(EngineService(pack), QSettings("detailed-face", "detailed-face"), camera_file)
+    settings = QSettings("detailed-face", "detailed-face")
+    window = MainWindow(EngineService(pack, exact=exact), settings, camera_file)
+    window.session.set_exact(exact)
     window.problems.install_hooks()
     window.first_painted.connect(start_logging)
     if photo is not None:
@@ -60,6 +62,14 @@ def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None 
         # settings are written, exports are whole or absent.
         os._exit(code)
     return code
+
+
+def application_icon() -> QIcon:
+    """The icon in all sizes that it was drawn in, for title bar, task bar and switcher."""
+    icon = QIcon()
+    for path in sorted(_ICONS.glob("detailed-face*.png")):
+        icon.addFile(str(path))
+    return icon
 
 
 def _threads_ended() -> bool:

@@ -116,10 +116,10 @@ def test_without_input_the_window_opens(monkeypatch, tmp_path):
     video.touch()
     monkeypatch.setenv("DISPLAY", ":0")
     calls = []
-    monkeypatch.setattr(window, "run", lambda *given: calls.append(given) or 7)
+    monkeypatch.setattr(window, "run", lambda *given, exact: calls.append((*given, exact)) or 7)
     assert cli.main([]) == 7
-    assert cli.main(["anna.jpg", "--camera", str(video)]) == 7
-    assert calls == [(None, "open", None), (Path("anna.jpg"), "open", video)]
+    assert cli.main(["anna.jpg", "--camera", str(video), "--exact"]) == 7
+    assert calls == [(None, "open", None, False), (Path("anna.jpg"), "open", video, True)]
 
 
 # which photos, which names
