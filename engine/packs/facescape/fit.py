@@ -90,10 +90,12 @@ def solve(data: FaceScapeData, points68: FloatArray | DoubleArray) -> Generator[
         state = with_expression(points, with_identity(points, state))
         points, chosen = chosen.seen_now(points, state)
     yield Progress(_STAGE, (LOOPS + 1) / (LOOPS + 3))
-    state = _best_component(points, state)
+    state = joint(points, _best_component(points, state), _STEPS)
     yield Progress(_STAGE, (LOOPS + 2) / (LOOPS + 3))
-    points, chosen = chosen.seen_now(points, state)
-    state = joint(points, state, _STEPS)
+    points_now, chosen_now = chosen.seen_now(points, state)
+    state_now = joint(points_now, state, _STEPS)
+    if points_now.cost_sum(state_now) <= points.cost_sum(state):  # the outline may jump to a worse one
+        points, chosen, state = points_now, chosen_now, state_now
     return _solution(points, chosen, state, _rolled(state.view, upright.T))
 
 
@@ -157,13 +159,30 @@ def _rolled(view: View, turn: DoubleArray) -> View:
 
 
 def _best_component(points: Points, state: State) -> State:
-    """The lowest of the joint minima that are reached from the state and from each component of the mixture."""
-    ranked = sorted([state, *towards_components(points, state)], key=points.cost_sum)
-    return min((joint(points, start, _STEPS, _ROUGHLY) for start in ranked[:_FOLLOWED]), key=points.cost_sum)
+    """The lowest of the joint minima that are reached from the state and from each component of the mixture.
+
+    A narrow component can lower the sum of the costs and yet fit worse: those count that worsen neither cost nor the
+    landmark error of the state, which stands where the original would stop.
+    """
+
+    def rank(found: State) -> tuple[bool, float]:
+        worse = any(new > old for new, old in zip(_measures(points, found), given, strict=True))
+        return worse, points.cost_sum(found)
+
+    given = _measures(points, state)
+    nearest = sorted(towards_components(points, state), key=rank)[:_FOLLOWED]
+    return min((joint(points, start, _STEPS, _ROUGHLY) for start in (state, *nearest)), key=rank)
+
+
+def _measures(points: Points, state: State) -> tuple[float, float, float]:
+    """Identity cost, expression cost and mean landmark error in px: what must not be higher than the original's."""
+    shared = points.data_cost(state)
+    costs = shared + points.identity_prior(state), shared + points.expression_prior(state)
+    return *costs, float(points.distances_px(state).mean())
 
 
 def _solution(points: Points, chosen: _Chosen, state: State, view: View) -> Solution:
-    shared = points.data_cost(state)
+    cost_id, cost_exp, _ = _measures(points, state)
     vertices, distances = np.full(LANDMARKS, -1, np.int32), np.full(LANDMARKS, np.nan)
     vertices[chosen.known], distances[chosen.known] = chosen.vertices, points.distances_px(state)
     return Solution(
@@ -171,7 +190,7 @@ def _solution(points: Points, chosen: _Chosen, state: State, view: View) -> Solu
         identity=state.identity,
         expression=state.expression,
         landmark_vertices=vertices,
-        cost_id=shared + points.identity_prior(state),
-        cost_exp=shared + points.expression_prior(state),
+        cost_id=cost_id,
+        cost_exp=cost_exp,
         distances_px=distances,
     )
