@@ -194,12 +194,16 @@ def test_points_of_the_original_are_y_up_from_pixel_middles():
     np.testing.assert_allclose(points, [[100, 150], [106, 158]])  # pixel row 50 from the top is 150 = h - 50
 
 
+@pytest.mark.usefixtures("tmp_home")
 def test_predictor_is_made_when_asked_for_and_kept(data):
-    pack = FaceScapePack(data)
-    assert pack.predictor() is pack.predictor()
-    assert pack.predictor().name == "network"
-    given = pack.predictor()
-    assert FaceScapePack(data, given).predictor() is given
+    without = FaceScapePack(data)
+    assert without.predictor() is without.predictor()
+    assert without.predictor().name == "photometric"
+    assert len(without.notes) == 1
+    imported = FaceScapePack(replace(data, checkpoints={"single": Path("not read before it is needed")}))
+    assert imported.predictor().name == "network"
+    assert imported.notes == ()
+    assert FaceScapePack(data, imported.predictor()).predictor() is imported.predictor()
 
 
 def test_pack_is_loaded_from_its_folder(data):
