@@ -9,13 +9,17 @@ import io
 import pickle
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine import expressions
+from engine.packs.facescape.convert import convert
 from engine.packs.facescape.data import FaceScapeData, load
+from engine.packs.facescape.inventory import take_inventory
+from tests.running import finish
 
 TORCH_NAMES = {"single": "dpmap_single_net_G.pth", "rig": "dpmap_rig_net_G.pth"}
 ID_MEAN_0, ID_VAR_0, ID_VAR = -0.0343, 1.9e-6, 1.18e-3  # as the original's: entry 0 carries the mean face
@@ -86,13 +90,29 @@ def make(folder: Path, *, identities: int = 6, width: int = 4, networks: bool = 
 
 def make_pack(folder: Path, **choices: Any) -> FaceScapeData:
     """Write the original's files with ``make`` (same arguments), import them into ``folder / 'pack'`` and load that."""
-    from engine.packs.facescape.convert import convert
-    from engine.packs.facescape.inventory import take_inventory
-
-    source = make(folder / "original", **choices)
-    for _ in convert(take_inventory([source]), folder / "pack"):
-        pass
+    import_files([make(folder / "original", **choices)], folder / "pack")
     return load(folder / "pack")
+
+
+def import_files(folders: list[Path], pack: Path) -> tuple[str, ...]:
+    """Import all that is in ``folders`` and return the parts that were written."""
+    parts: tuple[str, ...] = finish(convert(take_inventory(folders), pack))[0]
+    return parts
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """The file of that name somewhere below ``folder``."""
+    return next(folder.rglob(name))
+
+
+def with_number(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    """What puts ``value`` into one of the last shapes of a core."""
+
+    def change(core: np.ndarray) -> np.ndarray:
+        core[-1, 30, 700] = value
+        return core
+
+    return change
 
 
 class _Face:

@@ -16,6 +16,7 @@ from engine.packs.facescape.convert import convert
 from engine.packs.facescape.inventory import CORE, FACTORS, take_inventory
 from engine.packs.facescape.restricted import WrongContent
 from tests import facescape_standin as standin
+from tests.running import finish
 
 NAME = "facescape_bm_v1.6_847_50_52_id_front.npz"
 OLD, IDENTITIES = 514, 6
@@ -69,9 +70,7 @@ def entries(core: np.ndarray, lost: tuple[int, ...] = ()) -> dict[str, Any]:
 
 def imported(folder: Path, stored: dict[str, Any]) -> pack_data.FaceScapeData:
     np.savez_compressed(folder / "download" / NAME, **stored)
-    inventory = take_inventory([folder / "clone", folder / "download"])
-    for _ in convert(inventory, folder / "pack"):
-        pass
+    finish(convert(take_inventory([folder / "clone", folder / "download"]), folder / "pack"))
     return pack_data.load(folder / "pack")
 
 

@@ -186,7 +186,8 @@ def _map_chunks(finding: Finding) -> Iterator[bytes]:
         stream, header = archive.open(str(finding.content))
         with stream:
             for raw in pieces(stream, header.nbytes):
-                values = np.frombuffer(raw, header.dtype).astype(np.float32)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    values = np.frombuffer(raw, header.dtype).astype(np.float32)
                 if not np.isfinite(values).all():
                     raise WrongContent("holds numbers that are not finite (NaN)")
                 yield values.tobytes()

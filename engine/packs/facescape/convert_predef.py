@@ -23,6 +23,8 @@ _LARGEST_INDEX = 1 << 20
 """Far above any vertex number; three of them fit into 64 bits."""
 _UV_ROUNDING = 2e-4
 """The files keep four decimals."""
+_LARGEST_NUMBER = 1e9
+"""Of any prior or mixture; the stiffest precision of the original is 1000."""
 _TEXT_LIMIT = 1 << 20
 _WEIGHT_SUM_ERROR = 1e-3
 
@@ -282,9 +284,12 @@ def finite(value: Any, dimensions: int) -> DoubleArray:
     """
     if not isinstance(value, np.ndarray) or value.ndim != dimensions or value.dtype.kind not in "fiu" or not value.size:
         raise WrongContent("holds something else than the numbers that belong here")
-    array = value.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # some bit patterns of NaN warn when they are converted
+        array = value.astype(np.float64)
     if not np.isfinite(array).all():
         raise WrongContent("holds numbers that are not finite (NaN)")
+    if np.abs(array).max() > _LARGEST_NUMBER:
+        raise WrongContent("holds impossibly large numbers")
     return array
 
 
