@@ -17,9 +17,10 @@ from PySide6.QtWidgets import QWidget
 from app.engine_thread import EngineThread, Job, Lane
 from app.session import Session
 from engine.errors import AppError
-from engine.export import ExportOptions, estimate_sizes, export_face, safe_stem
+from engine.export import MAX_STRENGTH, ExportOptions, estimate_sizes, export_face, safe_stem
 from engine.types import FaceAsset, Pose, Progress
-from widgets.export_dialog import EXPRESSIONS, MAPS, MESHES, UNITS, ExportDialog
+from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS
+from widgets.export_dialog import ExportDialog
 
 SETTLE_MS = 150  # after the last key stroke, before the sizes are worked out again
 _FOLDER = "export/folder"
@@ -86,7 +87,7 @@ class ExportController(QObject):
         dialog.open()
 
     def _remembered_options(self) -> ExportOptions:
-        """The last choices, where they are still valid."""
+        """The last choices, where they are still valid; the detail is as deep as in the window."""
         kept: dict[str, Any] = {}
         for field, choices in _CHOICES:
             value = str(self._settings.value(f"export/{field}", ""))
@@ -95,7 +96,8 @@ class ExportController(QObject):
         level = str(self._settings.value("export/subdivisions", "0"))
         kept["subdivisions"] = int(level) if level in "0123" and level else 0
         kept["texture"] = str(self._settings.value("export/texture", "true")).lower() == "true"
-        options = ExportOptions(**kept)
+        kept["detail_strength"] = min(max(self._session.view.detail_strength, 0.0), MAX_STRENGTH)
+        options = ExportOptions(**kept, exact=self._session.exact)
         return options if self.map_scale_mm is None else replace(options, map_scale_mm=self.map_scale_mm)
 
     def _remembered_folder(self) -> Path:
@@ -177,7 +179,7 @@ class ExportController(QObject):
             if shown is None:  # the slider moved this very moment
                 from engine.rig import pose as pose_of
 
-                shown = pose_of(face.rig, weights)
+                shown = pose_of(face.rig, weights, options.exact)
             return (yield from export_face(face, shown, options, folder, name))
 
         return steps()

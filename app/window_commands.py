@@ -99,8 +99,8 @@ class WindowCommands(QObject):
                 self._window.engine_thread,
                 self._window,
                 self._window.settings,
-                self._window.map_scale_mm,
             )
+        self._export.map_scale_mm = self._window.map_scale_mm
         self._export.open_dialog()
 
     @Slot()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -27,23 +27,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.export import ExportOptions
+from engine.export import MAX_STRENGTH, ExportOptions
 from engine.types import Progress
+from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS, choice_box, question, size_text, strength_box
 from widgets.style import GAP_PX, MARGIN_PX
 
-MESHES = (("base", "Smooth: the fitted face"), ("displaced", "Detailed: wrinkles and pores as geometry"))
-EXPRESSIONS = (
-    ("current", "As shown in the window"),
-    ("neutral", "Neutral"),
-    ("all", "Neutral and all 51 shapes, as a set of files"),
-)
-MAPS = (
-    ("none", "None"),
-    ("static", "Detail in the photo (one 16-bit PNG)"),
-    ("all", "All 20 key expressions (16-bit PNGs)"),
-)
-UNITS = (("mm", "Millimetres"), ("cm", "Centimetres"), ("m", "Metres"))
-MOST_LISTED = 6  # files named in the question about replacing
 _STEPS = 1000
 _WARNING_COLOUR = "#e8b04a"
 _ERROR_COLOUR = "#ef7f76"
@@ -90,6 +78,7 @@ class ExportDialog(QDialog):
             texture=self._texture.isChecked(),
             maps=self._maps.currentData(),
             units=self._units.currentData(),
+            detail_strength=self._strength.value() / 100,
         )
 
     def folder(self) -> Path:
@@ -109,6 +98,7 @@ class ExportDialog(QDialog):
         self._name.setText(name)
         self._subdivisions.setCurrentIndex(options.subdivisions)
         self._texture.setChecked(options.texture)
+        self._strength.setValue(round(100 * options.detail_strength))
         choices = (
             (self._mesh, options.mesh),
             (self._expression, options.expression),
@@ -119,6 +109,7 @@ class ExportDialog(QDialog):
             combo.setCurrentIndex(max(combo.findData(value), 0))
         for widget in self._inputs:
             widget.blockSignals(False)
+        self._update_strength()
 
     def set_triangles(self, counts: Sequence[int]) -> None:
         """Number of triangles after 0, 1, 2 and 3 subdivisions."""
@@ -162,13 +153,13 @@ class ExportDialog(QDialog):
         self._files.clear()
         present = set(existing)
         for name, size in files:
-            item = QTreeWidgetItem([name, _size_text(size), "replaces a file" if name in present else ""])
+            item = QTreeWidgetItem([name, size_text(size), "replaces a file" if name in present else ""])
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self._files.addTopLevelItem(item)
         total = sum(size for _, size in files)
-        text = f"{len(files)} {'file' if len(files) == 1 else 'files'}, about {_size_text(total)}"
+        text = f"{len(files)} {'file' if len(files) == 1 else 'files'}, about {size_text(total)}"
         if free_bytes is not None:
-            text += f"; {_size_text(free_bytes)} free there"
+            text += f"; {size_text(free_bytes)} free there"
         self._summary.setText(text)
         if self._state == "edit" and free_bytes is not None and total > free_bytes:
             self._say("The disk may be too full for this.", "Choose another folder, or export less.", _WARNING_COLOUR)
@@ -178,7 +169,7 @@ class ExportDialog(QDialog):
         """Ask whether these files may go; only then ``export_requested`` follows."""
         self._existing = tuple(existing)
         self._enter("confirm")
-        self._say(*_question(self._existing), _WARNING_COLOUR)
+        self._say(*question(self._existing), _WARNING_COLOUR)
 
     def set_progress(self, progress: Progress) -> None:
         """Show the running export."""
@@ -227,14 +218,17 @@ class ExportDialog(QDialog):
         folder_row.addWidget(browse)
         self._name = QLineEdit()
         self._name.setToolTip("First part of all file names")
-        self._mesh = _combo(MESHES, "Smooth with maps beside it suits renderers; detailed suits printing")
+        self._mesh = choice_box(MESHES, "Smooth with maps beside it suits renderers; detailed suits printing")
         self._subdivisions = QComboBox()
         self._subdivisions.setToolTip("How often every triangle is cut in four; detail needs at least 2")
-        self._expression = _combo(EXPRESSIONS, "The expression of the mesh; the set numbers its vertices alike")
+        self._expression = choice_box(EXPRESSIONS, "The expression of the mesh; the set numbers its vertices alike")
         self._texture = QCheckBox()
         self._texture.setToolTip("The colours of the photo, laid out for the mesh")
-        self._maps = _combo(MAPS, "Displacement maps, 4096 x 4096, for renderers and for Blender's Displacement node")
-        self._units = _combo(UNITS, "Millimetres for printing, centimetres for Maya, metres for Blender and Unity")
+        self._maps = choice_box(
+            MAPS, "Displacement maps, 4096 x 4096, for renderers and for Blender's Displacement node"
+        )
+        self._strength = strength_box(MAX_STRENGTH)
+        self._units = choice_box(UNITS, "Millimetres for printing, centimetres for Maya, metres for Blender and Unity")
         self._form = QWidget()
         form = QFormLayout(self._form)
         form.setContentsMargins(0, 0, 0, 0)
@@ -252,6 +246,7 @@ class ExportDialog(QDialog):
             ("E&xpression", self._expression),
             ("Texture", self._texture),
             ("M&aps", self._maps),
+            ("&Detail", self._strength),
             ("&Units", self._units),
         )
         for text, widget in rows:
@@ -262,6 +257,7 @@ class ExportDialog(QDialog):
         for combo in (self._mesh, self._subdivisions, self._expression, self._maps, self._units):
             combo.currentIndexChanged.connect(self._on_changed)
         self._texture.toggled.connect(self._on_changed)
+        self._strength.valueChanged.connect(self._on_changed)
 
     def _build_files(self) -> None:
         self._files = QTreeWidget()
@@ -301,8 +297,13 @@ class ExportDialog(QDialog):
     def _on_changed(self) -> None:
         if self._state == "edit":
             self._say("")
+        self._update_strength()
         self._update_buttons()
         self.changed.emit()
+
+    def _update_strength(self) -> None:
+        """The strength matters where the files hold detail."""
+        self._strength.setEnabled(self._mesh.currentData() == "displaced" or self._maps.currentData() != "none")
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Export to", self._folder.text())
@@ -355,30 +356,9 @@ class ExportDialog(QDialog):
         self._message.setStyleSheet(f"color: {colour};" if colour else "")
 
 
-def _combo(choices: Sequence[tuple[str, str]], tip: str) -> QComboBox:
-    combo = QComboBox()
-    for value, text in choices:
-        combo.addItem(text, value)
-    combo.setToolTip(tip)
-    return combo
-
-
 def _button(text: str, tip: str, act: object) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
     button.setAutoDefault(False)
     button.clicked.connect(act)
     return button
-
-
-def _size_text(size: int) -> str:
-    return QLocale().formattedDataSize(size, 1, QLocale.DataSizeFormat.DataSizeSIFormat)
-
-
-def _question(existing: Sequence[str]) -> tuple[str, str]:
-    """Question and list of names."""
-    count = len(existing)
-    names = ", ".join(existing[:MOST_LISTED]) + (f" and {count - MOST_LISTED} more" if count > MOST_LISTED else "")
-    if count == 1:
-        return "This file exists already. Replace it?", names
-    return f"{count} of these files exist already. Replace them?", names

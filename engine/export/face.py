@@ -19,6 +19,7 @@ from engine.types import FaceAsset, Pose, Progress
 
 NEUTRAL = "neutral"
 MAX_SUBDIVISIONS = 3
+MAX_STRENGTH = 2.0
 _SEED_SCALE_MM = 0.914  # depth at full white of the original program's maps
 _MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
@@ -38,12 +39,18 @@ class ExportOptions:
     units: Literal["mm", "cm", "m"] = "mm"
     map_scale_mm: float = _SEED_SCALE_MM
     """Depth at full white of the maps: the pack's ``map_scale_mm``."""
+    detail_strength: float = 1.0
+    """Factor on the detail, in the displaced mesh and in the maps; 1 = as found."""
+    exact: bool = False
+    """Blend the key expressions' maps with the paper's masks (see ``engine.rig.pose``)."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.subdivisions <= MAX_SUBDIVISIONS:
             raise ValueError(f"subdivisions: expected 0..{MAX_SUBDIVISIONS}, got {self.subdivisions}")
         if self.units not in _MM_PER_UNIT:
             raise ValueError(f"units: expected one of {', '.join(_MM_PER_UNIT)}, got {self.units}")
+        if not 0.0 <= self.detail_strength <= MAX_STRENGTH:
+            raise ValueError(f"detail_strength: expected 0..{MAX_STRENGTH:g}, got {self.detail_strength}")
 
 
 def planned_files(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[str, ...]:
@@ -138,7 +145,7 @@ def _mesh_file(
     name, material, tail = text
     yield obj.header(names.object_name(name), options.units, material)
     if options.mesh == "displaced":
-        vertices = mesh.displaced(pose.vertices, blended_map(face, pose))
+        vertices = mesh.displaced(pose.vertices, _deepened(blended_map(face, pose), options))
     else:
         vertices = mesh.base(pose.vertices)
     yield from obj.vertex_lines(vertices, options.units)
@@ -152,10 +159,10 @@ def _poses(face: FaceAsset, pose: Pose, options: ExportOptions) -> Iterator[Pose
         return
     from engine.rig import pose as pose_of
 
-    yield pose_of(face.rig, np.zeros(len(SHAPE_NAMES), np.float32))
+    yield pose_of(face.rig, np.zeros(len(SHAPE_NAMES), np.float32), options.exact)
     if options.expression == "all":
         for weights in np.eye(len(SHAPE_NAMES), dtype=np.float32):
-            yield pose_of(face.rig, weights)
+            yield pose_of(face.rig, weights, options.exact)
 
 
 def _mesh_names(options: ExportOptions, stem: str) -> tuple[str, ...]:
@@ -169,9 +176,14 @@ def _map_names(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[str,
 
 
 def _maps(face: FaceAsset, options: ExportOptions) -> tuple[FloatArray, ...]:
+    found: tuple[FloatArray, ...] = (face.static_map,) if options.maps == "static" else ()
     if options.maps == "all":
-        return tuple(face.map_or_fallback(key) for key in range(len(face.key_maps)))
-    return (face.static_map,) if options.maps == "static" else ()
+        found = tuple(face.map_or_fallback(key) for key in range(len(face.key_maps)))
+    return tuple(_deepened(map_mm, options) for map_mm in found)
+
+
+def _deepened(map_mm: FloatArray, options: ExportOptions) -> FloatArray:
+    return map_mm if options.detail_strength == 1.0 else map_mm * np.float32(options.detail_strength)
 
 
 def _places(options: ExportOptions, stem: str) -> tuple[str, str]:
@@ -216,4 +228,5 @@ def _map_note(options: ExportOptions) -> bytes:
         f"Blender: image as Non-Color; Displacement node with Midlevel 0.5 and Scale {strength:.9g};"
         " Subdivision modifier of type Simple.\n"
         f"Maya + Arnold: colour space Raw; displacement height {strength:.9g}, zero value 0.5.\n"
+        f"The detail is {100 * options.detail_strength:.0f} % as deep as it was found.\n"
     ).encode()

@@ -16,6 +16,8 @@ from app.engine_thread import EngineThread
 from app.export_controller import ExportController
 from app.session import Session
 from engine.errors import ExportError
+from engine.export.mesh import export_mesh
+from engine.rig import blend_maps
 from engine.types import Progress
 from tests import synthetic
 
@@ -267,3 +269,20 @@ def test_folder_is_shown_in_the_file_manager(controller, qtbot, monkeypatch, tmp
         dialog._main.click()
     dialog._show.click()
     assert shown == [tmp_path / "out" / "dome.obj"]
+
+
+def test_the_detail_is_as_deep_as_in_the_window(controller, session, qtbot, tmp_path):
+    session.set_view(replace(session.view, detail_strength=0.25))
+    session.set_exact(True)
+    dialog = _open(controller, qtbot)
+    dialog._mesh.setCurrentIndex(dialog._mesh.findData("displaced"))
+    assert dialog._strength.value() == 25
+    assert dialog.options().exact
+    qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
+    with qtbot.waitSignal(controller.exported, timeout=5000):
+        dialog._main.click()
+    quarter = trimesh.load(tmp_path / "out" / "dome.obj", process=False, maintain_order=True).vertices
+    base = session.pose.vertices
+    full = export_mesh(session.face.topology, 0).displaced(base, blend_maps(session.face, session.pose))
+    assert np.abs(full - base).max() > 0.1
+    np.testing.assert_allclose(quarter - base, 0.25 * (full - base), atol=1e-5)

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QLabel
 
 from engine.export import ExportOptions
 from engine.types import Progress
-from widgets.export_dialog import EXPRESSIONS, MAPS, MESHES, UNITS, ExportDialog
+from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS
+from widgets.export_dialog import ExportDialog
 
 FILES = (("anna.obj", 2_000_000), ("anna.obj.mtl", 67), ("anna.jpg", 500_000))
 
@@ -29,7 +30,7 @@ def dialog(qtbot, tmp_path):
 
 
 def test_choices_come_back_as_they_were_set(dialog, tmp_path):
-    wanted = ExportOptions("displaced", 2, "all", False, "all", "m", 1.25)
+    wanted = ExportOptions("displaced", 2, "all", False, "all", "m", 1.25, 0.4, True)
     dialog.set_choices(wanted, tmp_path / "x", "Zoë B.")
     assert dialog.options() == wanted
     assert dialog.folder() == tmp_path / "x"
@@ -177,3 +178,15 @@ def test_tab_goes_from_top_to_bottom_and_every_control_explains_itself(dialog):
     assert chain[start:] + chain[:start] == order
     assert all(widget.toolTip() for widget in order)
     assert all(label.buddy() for label in dialog._form.findChildren(QLabel) if "&" in label.text())
+
+
+def test_detail_strength_matters_where_the_files_hold_detail(dialog, qtbot):
+    assert not dialog._strength.isEnabled()  # a smooth mesh without maps
+    dialog._mesh.setCurrentIndex(dialog._mesh.findData("displaced"))
+    assert dialog._strength.isEnabled()
+    dialog._mesh.setCurrentIndex(dialog._mesh.findData("base"))
+    dialog._maps.setCurrentIndex(dialog._maps.findData("static"))
+    assert dialog._strength.isEnabled()
+    with qtbot.waitSignal(dialog.changed):
+        dialog._strength.setValue(160)
+    assert dialog.options().detail_strength == 1.6
