@@ -37,6 +37,7 @@ def strength_box(most: float) -> QSpinBox:
     box.setRange(0, round(100 * most))
     box.setSingleStep(10)
     box.setSuffix(" %")
+    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
     box.setToolTip("How deep the detail is, in the mesh and in the maps: 100 % as found; starts as in the window")
     return box
 
