@@ -39,6 +39,11 @@ class EngineService:
         self._pack: ModelPack | None = None
         self._detector: LandmarkDetector | None = None
 
+    @property
+    def slow_detail(self) -> bool:
+        """Whether a map of this pack takes seconds."""
+        return self._pack is not None and self._pack.slow_detail
+
     def use_pack(self, name: str) -> Generator[Progress, None, ModelPack]:
         """Load another pack and let go of this one; on failure this one stays.
 

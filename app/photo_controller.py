@@ -16,8 +16,16 @@ from engine.camera import project
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Pose, Progress, RigBasis
 
 
+_SLOW_SHARE = 0.05  # keys that show less are not worth some seconds of computing
+
+
 class FaceEngine(Protocol):
     """What this controller needs of ``EngineService``; tests put an invented engine in its place."""
+
+    @property
+    def slow_detail(self) -> bool:
+        """Whether a map takes seconds: only those that the expression shows are made."""
+        ...
 
     def photo(self, path: Path) -> Photo:
         """Decode a file."""
@@ -161,7 +169,7 @@ class PhotoController(QObject):
             self._job = None
             self._session.set_progress(None)
             self._shown_photo = face.photo
-            self._only_urgent = self._maps_failed = False
+            self._only_urgent, self._maps_failed = self._engine.slow_detail, False
             self._session.set_photo(face.photo)
             self._session.set_face(face)
             if face.photo.path is not None:
@@ -203,7 +211,8 @@ class PhotoController(QObject):
             self._urgent = ()
             return
         shares = pose.map_weights.max(axis=0)
-        self._urgent = tuple(int(k) for k in np.argsort(-shares) if shares[k] > 0)
+        least = _SLOW_SHARE if self._engine.slow_detail else 0.0
+        self._urgent = tuple(int(k) for k in np.argsort(-shares) if shares[k] > least)
         if self._map_job is None and any(face.key_maps[k] is None for k in self._urgent):
             self._fetch_key_maps()
 

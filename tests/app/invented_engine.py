@@ -34,6 +34,11 @@ class InventedEngine(EngineService):
         self.click_error: Exception | None = None
         self.others: tuple[FaceBox, ...] = ()
         self.closed = False
+        self.slow = False
+
+    @property
+    def slow_detail(self) -> bool:
+        return self.slow
 
     def warm_up(self) -> Generator[Progress, None, SimpleNamespace]:
         yield Progress("Loading the face model", 0.5)
@@ -66,6 +71,7 @@ class InventedEngine(EngineService):
 
     def key_maps(self, face: FaceAsset, keys: Sequence[int]) -> Generator[Progress, None, FaceAsset]:
         for key in keys:
+            self.hold.wait()
             self.asked_keys.append(key)
             yield Progress("Predicting", 0.0)
             if self.key_error is not None:

@@ -46,9 +46,7 @@ if TYPE_CHECKING:
 MAP_SCALE_MM = 0.914
 """Depth at full white of the original's maps."""
 _EYE_OUTER = [36, 45]
-_NO_NETWORK = (
-    "FaceScape's detail networks are not imported: the detail is estimated from the photo's shading instead."
-)
+_NO_NETWORK = "FaceScape's detail networks are not imported: the detail is estimated from the photo's shading instead."
 
 
 class FaceScapePack:
