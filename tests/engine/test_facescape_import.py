@@ -13,6 +13,7 @@ import pytest
 
 from engine.errors import ModelFileError
 from engine.packs.facescape import data as pack_data
+from engine.packs.facescape import inventory_files
 from engine.packs.facescape.convert import convert
 from engine.packs.facescape.convert_core import core_rows, inspect_core
 from engine.packs.facescape.convert_predef import READERS, read_faces
@@ -142,6 +143,15 @@ def test_hidden_folders_and_imported_packs_are_no_sources(facescape_model, faces
     shutil.copytree(facescape_model, facescape_model.parent / "other" / ".git")
     assert not take_inventory([facescape_model.parent / "other"]).found_any
     assert not take_inventory([facescape_pack.parent]).found_any
+
+
+def test_folder_that_is_too_large_is_searched_in_part_and_said_so(facescape_model, monkeypatch):
+    for name in "abcdef":
+        (facescape_model / "0" / name).mkdir(parents=True)
+    monkeypatch.setattr(inventory_files, "_MOST_FOLDERS", 5)
+    inventory = take_inventory([facescape_model])
+    assert inventory.model is None
+    assert inventory.notes[0].startswith(f"{facescape_model} is too large to be searched whole")
 
 
 def test_missing_folder_is_named(tmp_path):

@@ -55,7 +55,7 @@ def convert(inventory: Inventory, folder: Path) -> Generator[Progress, None, tup
         folder: of the pack, as ``data.default_folder`` gives it.
 
     Yields:
-        Progress at least every half second.
+        Progress after every piece of some MB, each of which takes a fraction of a second.
 
     Returns:
         The parts that were written: 'core', 'model', 'position_maps', 'single', 'rig'.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from engine.packs.facescape.restricted import PICKLE_LIMIT, WrongContent
 from engine.packs.facescape.restricted_arrays import NpyHeader, Npz, read_header, read_npy
 
 _DEEPEST = 12
-_MOST_FILES = 200_000
+_MOST_FILES = 100_000
+_MOST_FOLDERS = 20_000
+"""Of one folder that a user names: a whole disk is no sensible answer, and takes minutes."""
 _SUFFIXES = frozenset((".npy", ".npz", ".pkl", ".txt", ".png", ".pth", ".pt"))
 _COPY_MARK = re.compile(r"( ?\(\d+\)| - copy( \(\d+\))?|_copy|-\d)$")
 """What browsers and desktops append to the name of a second copy."""
@@ -101,24 +103,25 @@ def search(folders: Sequence[Path]) -> FoundFiles:
             paths[folder] = None
         elif not folder.is_dir():
             raise ModelFileError(f"{folder} is no folder.", "Name folders that exist.")
-        for path in _walk(folder):
-            paths[path] = None
-            if len(paths) >= _MOST_FILES:
-                notes.append(f"{folder} holds too many files; not all were looked at. Name the folders themselves.")
-                break
+        elif not _walk(folder, paths):
+            notes.append(f"{folder} is too large to be searched whole; name the folders of the files themselves.")
     return FoundFiles(tuple(paths), tuple(notes))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, paths: dict[Path, None]) -> bool:
+    """Add the files below ``folder`` that could be one of FaceScape's; False where there were too many to look at."""
     depth = len(folder.parts)
-    for place, folders, files in os.walk(folder):
+    for visited, (place, folders, files) in enumerate(os.walk(folder)):
+        if visited >= _MOST_FOLDERS or len(paths) >= _MOST_FILES:
+            return False
         here = Path(place)
-        if INFO_FILE in files or len(here.parts) - depth >= _DEEPEST:  # an imported pack is no source
+        if INFO_FILE in files:  # an imported pack is no source
             folders.clear()
-            if INFO_FILE in files:
-                continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (here / name for name in sorted(files) if os.path.splitext(name)[1].lower() in _SUFFIXES)
+            continue
+        deeper = len(here.parts) - depth < _DEEPEST
+        folders[:] = sorted(name for name in folders if deeper and not name.startswith("."))
+        paths.update(dict.fromkeys(here / n for n in sorted(files) if os.path.splitext(n)[1].lower() in _SUFFIXES))
+    return True
 
 
 def check_predef(name: str, path: Path) -> tuple[Arrays, str]:
