@@ -26,7 +26,7 @@ class Command:
 
 
 SEPARATOR = None
-SAMPLES, RECENT, PANELS = "samples", "recent", "panels"
+SAMPLES, RECENT, PANELS, FACE_MODEL = "samples", "recent", "panels", "face_model"
 """Places in the table where the window puts a menu of its own."""
 
 MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
@@ -41,6 +41,8 @@ MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
             SEPARATOR,
             Command("export", "&Export…", "Ctrl+E", "Save the face as OBJ with texture and maps", "export"),
             Command("save_picture", "&Save Picture of the View…", _Standard.Save, "Save what the viewport shows"),
+            SEPARATOR,
+            FACE_MODEL,
             SEPARATOR,
             Command("quit", "&Quit", "Ctrl+Q"),
         ),

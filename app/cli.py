@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-DONE, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SAMPLE = _ROOT / "resources" / "samples" / "portrait_biden.jpg"
@@ -18,8 +18,8 @@ _HEADLESS_OUTPUT = Path("out")
 _MAX_DETAILED = 4  # 14 million triangles, a gigabyte
 _BATCH_ONLY = ("output", "name", "render", "gpu_ids", "detailed", "blendshapes")
 _NO_FACESCAPE = (
-    "FaceScape's licensed files cannot be imported in this version yet; the built-in model works without them: "
-    "use --pack open."
+    "FaceScape's licensed files are not imported. Get them under FaceScape's licence and run: "
+    "main.py --import-facescape FOLDER..., or use the built-in model with --pack open."
 )
 
 
@@ -41,8 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.install_launcher:
         return _install_launcher()
     if chosen.import_facescape:
-        _complain(_NO_FACESCAPE)
-        return WRONG_USAGE
+        return _import_facescape(chosen.import_facescape)
+    if chosen.pack == "facescape":
+        given = [folder for folder in (chosen.predef_dir, chosen.checkpoints_dir) if folder is not None]
+        status = _facescape_there(given)
+        if status != DONE:
+            return status
     if chosen.input is not None:
         return _without_window(chosen, chosen.input, chosen.output or _HEADLESS_OUTPUT)
     if _has_display():
@@ -122,7 +126,7 @@ def _gpu_ids(text: str) -> tuple[int, ...]:
 
 def _without_window(chosen: argparse.Namespace, photos: Path, output: Path) -> int:
     _choose_gpus(chosen.gpu_ids)
-    if chosen.predef_dir or chosen.checkpoints_dir:
+    if chosen.pack == "open" and (chosen.predef_dir or chosen.checkpoints_dir):
         _complain("--predef_dir and --checkpoints_dir are not used by the pack 'open'.")
     from app.batch import BatchOptions, run
 
@@ -136,6 +140,61 @@ def _without_window(chosen: argparse.Namespace, photos: Path, output: Path) -> i
         pack=chosen.pack,
     )
     return run(photos, options)
+
+
+def _import_facescape(folders: Sequence[Path]) -> int:
+    """Take over what the folders hold, with a report and a progress bar."""
+    from tqdm import tqdm
+
+    from engine.errors import AppError
+    from engine.packs.facescape.data import default_folder
+    from engine.packs.facescape.inventory_report import PARTS, import_facescape
+
+    steps = import_facescape(folders)
+    with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar}| {desc}", file=sys.stderr, dynamic_ncols=True) as bar:
+        try:
+            while True:
+                step = next(steps)
+                if isinstance(step, str):
+                    bar.clear()
+                    sys.stdout.write(f"{step}\n")
+                    sys.stdout.flush()
+                else:
+                    bar.set_description_str(step.stage, refresh=False)
+                    bar.update(step.fraction - bar.n)
+        except StopIteration as end:
+            parts = end.value
+        except AppError as error:
+            bar.close()
+            _complain(error.sentence())
+            return SOME_FAILED
+        except KeyboardInterrupt:
+            steps.close()
+            bar.close()
+            _complain("Stopped. Nothing was imported.")
+            return INTERRUPTED
+    sys.stdout.write(f"Imported {', '.join(PARTS[part] for part in parts)} into {default_folder()}\n")
+    return DONE
+
+
+def _facescape_there(folders: Sequence[Path]) -> int:
+    """DONE where the pack is imported, or could be from the original's own options."""
+    from engine.errors import AppError
+    from engine.packs.facescape.data import default_folder, pack_files
+
+    try:
+        pack_files(default_folder())
+    except AppError:
+        if folders:
+            return _import_facescape(folders)
+        _complain(_NO_FACESCAPE)
+        return WRONG_USAGE
+    if folders:
+        _complain(
+            "--predef_dir and --checkpoints_dir are not read: FaceScape's files are imported already. "
+            "To take over others: --import-facescape."
+        )
+    return DONE
 
 
 def _choose_gpus(wanted: tuple[int, ...] | None) -> None:

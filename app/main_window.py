@@ -16,6 +16,7 @@ from app.detail_controller import DetailController
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
 from app.expression_controller import ExpressionController
+from app.pack_controller import TITLES, PackController
 from app.photo_controller import PhotoController, reprojected_landmarks
 from app.points_controller import PointsController
 from app.problems import ProblemReporter
@@ -48,7 +49,6 @@ _EDITING_SHARE = 0.45  # of the window's width, for the photo while points are p
 _BELOW_PHOTO = ("view", "detail")
 _BY_HAND = "Place points by hand"
 _INVITATION = "Open a photo of a face to begin."
-_PACK_TITLES = {"open": "Open face model", "facescape": "FaceScape face model"}
 
 _log = logging.getLogger("detailed_face")
 
@@ -66,7 +66,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(*_SIZE)
         self.settings = settings
-        self.pack_title = _PACK_TITLES.get(engine.pack_name, engine.pack_name)
+        self.pack_title = TITLES.get(engine.pack_name, engine.pack_name)
         self.session = Session(self)
         self.engine_thread = EngineThread(self)
         self.map_scale_mm: float | None = None
@@ -85,6 +85,9 @@ class MainWindow(QMainWindow):
         self.points = PointsController(self.session, engine, self.engine_thread, self.photos, self.photo_panel, self)
         self.detail = DetailController(self.session, self.engine_thread, self.detail_panel, self)
         self.views = ViewController(self.session, self.viewport, self)
+        self.packs = PackController(engine, self.engine_thread, self, settings)
+        self.packs.changed.connect(self._on_pack_changed)
+        self.packs.failed.connect(self.problems.report)
         self.commands = WindowCommands(self, camera_file)
         self._make_menus()
         self._connect_session()
@@ -144,7 +147,12 @@ class MainWindow(QMainWindow):
         panels = QMenu("&Panels", self)
         for dock in self.docks.values():
             panels.addAction(dock.toggleViewAction())
-        submenus = {actions.SAMPLES: self._samples, actions.RECENT: self._recent_menu, actions.PANELS: panels}
+        submenus = {
+            actions.SAMPLES: self._samples,
+            actions.RECENT: self._recent_menu,
+            actions.PANELS: panels,
+            actions.FACE_MODEL: self.packs.menu,
+        }
         self.actions_by_key = actions.build_actions(self, self.commands.handlers(), submenus)
 
     def _connect_session(self) -> None:
@@ -220,6 +228,14 @@ class MainWindow(QMainWindow):
     def _on_warm(self, pack: ModelPack) -> None:
         self.pack_title, self.map_scale_mm = pack.title, pack.map_scale_mm
         self.pack_label.setText(pack.title)
+
+    @Slot(object)
+    def _on_pack_changed(self, pack: ModelPack) -> None:
+        """Make the shown photo's face again, with the other model."""
+        self._on_warm(pack)
+        self.say(f"The face model is now {pack.title}.")
+        if self.session.photo is not None:
+            self.photos.open_photo(self.session.photo)
 
     @Slot(object)
     def _on_no_opengl(self, error: AppError) -> None:

@@ -15,7 +15,6 @@ from engine.arrays import FloatArray
 from engine.camera import project
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Pose, Progress, RigBasis
 
-
 _SLOW_SHARE = 0.05  # keys that show less are not worth some seconds of computing
 
 
@@ -139,6 +138,8 @@ class PhotoController(QObject):
                 except StopIteration as end:
                     face = end.value
                     break
+            if face.key_maps[key] is None:  # of another pack than the one in use now
+                break
             yield face
         return face
 

@@ -98,12 +98,12 @@ def add_key_maps(face: FaceAsset, models: Models, keys: Sequence[int]) -> Genera
     """The same face with the wanted key maps; keys that are there already cost nothing.
 
     Args:
-        face: any face of ``models.pack``.
+        face: a face of ``models.pack``; one of another pack, still shown after a switch, gets nothing.
         models: pack and detector.
         keys: key indices, predicted in this order; one progress report after each.
     """
     wanted = tuple(dict.fromkeys(k for k in keys if face.key_maps[k] is None))
-    if not wanted:
+    if not wanted or face.pack != models.pack.name:
         return face
     clock = _Clock()
     names = models.pack.key_names
