@@ -71,5 +71,13 @@ class OverlayCard(QFrame):
         """Take the middle of the parent; connect it to whatever tells of the parent's new size."""
         parent = self._parent
         self.setFixedWidth(min(_WIDTH_PX, max(parent.width() - 2 * GAP_PX, 160)))
-        self.adjustSize()
+        self.setFixedHeight(self._wanted_height())
         self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)
+
+    def _wanted_height(self) -> int:
+        """As high as the wrapped texts need it, no higher."""
+        layout = self.layout()
+        if layout is None:
+            return self.height()
+        layout.invalidate()  # texts have changed since it last counted
+        return layout.totalHeightForWidth(self.width())

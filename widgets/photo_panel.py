@@ -215,6 +215,7 @@ class PhotoPanel(QWidget):
         )
         self._adjust.clicked.connect(self.adjust_requested)
         self._others = _button("Other faces", "Rebuild from another face in this photo, or click its dashed box")
+        self._others.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # the text has an arrow of its own
         self._others.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._others_menu = QMenu(self._others)
         self._others.setMenu(self._others_menu)
@@ -318,7 +319,7 @@ class PhotoPanel(QWidget):
         self._adjust.setEnabled(shown)
         self._tools.setVisible(self._image is not None and not self.is_editing)
         self._others.setVisible(bool(self._boxes))
-        self._others.setText(f"Other faces ({len(self._boxes)})")
+        self._others.setText(f"Other faces ({len(self._boxes)}) ▾")
         self._others_menu.clear()
         for number, (_, face) in enumerate(sorted(self._boxes, key=lambda pair: pair[0].x()), start=1):
             action = self._others_menu.addAction(f"Face &{number} from the left")
