@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
-from app.import_controller import ImportController, installed_text
-from engine.packs.facescape.data import default_folder
-from engine.packs.pack import ModelPack
+
+if TYPE_CHECKING:
+    from app.import_controller import ImportController
+    from engine.packs.pack import ModelPack
 
 TITLES = {"open": "Open face model", "facescape": "FaceScape"}
 _TIPS = {
@@ -31,10 +34,10 @@ class PackController(QObject):
         super().__init__(window)
         self._engine = engine
         self._thread = thread
+        self._window = window
+        self._settings = settings
         self._job: Job | None = None
-        self.imports = ImportController(thread, window, settings)
-        self.imports.imported.connect(lambda _folder: self.use("facescape"))
-        self.imports.removed.connect(self._on_removed)
+        self._imports: ImportController | None = None
         self.menu = QMenu("Face &Model", window)
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self.refresh)
@@ -48,15 +51,27 @@ class PackController(QObject):
             self.menu.addAction(action)
             self._choices[name] = action
         self.menu.addSeparator()
-        self.menu.addAction("&Import FaceScape…", self.imports.open_dialog)
-        self.refresh()
+        self.menu.addAction("&Import FaceScape…", lambda: self.imports.open_dialog())
+
+    @property
+    def imports(self) -> ImportController:
+        """The import dialog's controller, made when first asked for: the start of the window does without it."""
+        if self._imports is None:
+            from app.import_controller import ImportController
+
+            self._imports = ImportController(self._thread, self._window, self._settings)
+            self._imports.imported.connect(lambda _folder: self.use("facescape"))
+            self._imports.removed.connect(self._on_removed)
+        return self._imports
 
     @Slot()
     def refresh(self) -> None:
         """Show what is in use and what can be chosen."""
+        from engine.packs.facescape.data import default_folder, is_imported
+
         self._choices[self._engine.pack_name].setChecked(True)
-        there = bool(installed_text(default_folder())) or self._engine.pack_name == "facescape"
-        self._choices["facescape"].setEnabled(there)
+        in_use = self._engine.pack_name == "facescape"
+        self._choices["facescape"].setEnabled(in_use or is_imported(default_folder()))
 
     @Slot(str)
     def use(self, name: str) -> None:
