@@ -70,6 +70,9 @@ QPushButton:disabled, QToolButton#chip:disabled {{ color: {DISABLED}; background
 QPushButton:checked, QToolButton#chip:checked {{ background: {ACCENT}; border-color: {ACCENT}; color: #ffffff; }}
 QPushButton:default, QPushButton#primary {{ background: {ACCENT}; border-color: {ACCENT}; color: #ffffff; }}
 QPushButton:default:hover, QPushButton#primary:hover {{ background: {ACCENT_BRIGHT}; }}
+QPushButton:default:disabled, QPushButton#primary:disabled {{
+    color: {DISABLED}; background: {PANEL}; border-color: {BORDER};
+}}
 QToolButton#chip {{ padding: 4px 4px; }}
 QToolButton#fold {{ background: transparent; border: none; color: {MUTED}; font-weight: 600; padding: 4px 2px; }}
 QToolButton#fold:hover, QToolButton#fold:focus {{ color: {TEXT}; }}
