@@ -12,11 +12,13 @@ from engine.packs.facescape.color import transfer_colors
 from engine.packs.facescape.data import FaceScapeData
 from engine.packs.facescape.displace import DetailMesh
 from engine.packs.facescape.maps import CANVAS_SIZE
+from engine.packs.facescape.model import FaceScapePack
 from engine.packs.facescape.obj_files import front_mesh_file
-from engine.packs.facescape.overlay import draw_over_photo
 from engine.packs.facescape.texture import network_crop, unwrap_surface
 from engine.packs.facescape.texture_exact import ExactTexture
 from engine.packs.facescape.texture_topology import front_topology
+from engine.render.offscreen import render_over_photo
+from tests.bare_face import bare_face
 from tests.facescape_golden import GOLDEN, PHOTOS, Recording, original_topology, recording
 
 _REPEATS = 7
@@ -53,6 +55,7 @@ def _stages(data: FaceScapeData, record: Recording) -> Iterator[Stage]:
     map_mm = np.random.default_rng(3).normal(0, 0.1, (1024, 1024)).astype(np.float32)
     image, camera, vertices = record.photo.image, record.camera, record.vertices
     texture = painter.paint(image, record.points)
+    face, pose = bare_face(record.photo, camera, topology, vertices, map_mm)
     yield "tables of the exact texture, once", "", "", lambda: ExactTexture(data)
     yield "texture 4096, exact", "0.25 s", "1.0 s", lambda: painter.paint(image, record.points)
     yield (
@@ -67,7 +70,7 @@ def _stages(data: FaceScapeData, record: Recording) -> Iterator[Stage]:
     yield "OBJ of the front mesh", "", "0.037 s", lambda: list(front_mesh_file(data, vertices, "face"))
     yield (
         "render over the photo, context included", "0.5 s", "8.3 s",
-        lambda: draw_over_photo(record.photo, camera, topology, vertices, map_mm),
+        lambda: render_over_photo(face, pose, FaceScapePack.photo_view),
     )  # fmt: skip
 
 

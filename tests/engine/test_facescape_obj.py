@@ -8,9 +8,11 @@ import trimesh
 from engine.images import photo_from_array
 from engine.packs.facescape.displace import DetailMesh
 from engine.packs.facescape.obj_files import detailed_mesh_file, front_mesh_file, material_text
-from engine.packs.facescape.overlay import draw_over_photo
+from engine.packs.facescape.model import FaceScapePack
 from engine.packs.facescape.texture_topology import front_topology
+from engine.render.offscreen import render_over_photo
 from engine.types import WeakPerspective
+from tests.bare_face import bare_face
 from tests.facescape_golden import needs_golden, original_topology, recording
 from tests.facescape_standin import make_pack
 
@@ -106,11 +108,15 @@ def test_vertices_of_another_mesh_are_refused(pack, front):
 
 
 @pytest.mark.gl
-def test_the_face_is_drawn_grey_where_it_is_in_the_photo(pack, front):
+def test_the_face_is_drawn_grey_where_it_is_in_the_photo(pack, front, ctx):
     size, topology = 300, front_topology(pack)
     camera = WeakPerspective(np.zeros(3, np.float32), 1.0, np.array([170, 150], np.float32))
     photo = photo_from_array(np.full((size, size, 3), (20, 160, 40), np.uint8), "green.png")
-    flat = draw_over_photo(photo, camera, topology, front, np.zeros((1024, 1024), np.float32))
+
+    def drawn(map_mm: np.ndarray) -> np.ndarray:
+        return render_over_photo(*bare_face(photo, camera, topology, front, map_mm), FaceScapePack.photo_view, ctx)
+
+    flat = drawn(np.zeros((1024, 1024), np.float32))
     face = ~(flat == (20, 160, 40)).all(-1)
     rows, columns = np.nonzero(face)
     assert columns.min() == pytest.approx(front[:, 0].min() + 170, abs=2)
@@ -121,6 +127,6 @@ def test_the_face_is_drawn_grey_where_it_is_in_the_photo(pack, front):
     assert np.median(colours) > 70, "lit"
     y, x = np.mgrid[:1024, :1024]
     relief = (0.3 * np.sin(x / 8) * np.sin(y / 8)).astype(np.float32)
-    bumpy = draw_over_photo(photo, camera, topology, front, relief)
+    bumpy = drawn(relief)
     assert np.abs(bumpy[face].astype(int) - flat[face]).mean() > 3, "the map shows"
     assert np.array_equal(bumpy[:20], flat[:20])

@@ -24,7 +24,6 @@ from engine.packs.facescape.data import FaceScapeData, default_folder, load
 from engine.packs.facescape.exact_files import ExactFiles
 from engine.packs.facescape.exact_landmarks import original_landmarks
 from engine.packs.facescape.fit import Solution, solve
-from engine.packs.facescape.overlay import LIGHT_ELEVATION_DEG
 from engine.packs.facescape.texture import network_crop, unwrap_surface
 from engine.packs.facescape.texture_exact import ExactTexture
 from engine.packs.facescape.texture_topology import front_topology
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 MAP_SCALE_MM = 0.914
 """Depth at full white of the original's maps."""
 _EYE_OUTER = [36, 45]
+_LIGHT_ELEVATION_DEG = 30.0  # from straight ahead, as the original has it, wrinkles hardly show
 _NO_NETWORK = "FaceScape's detail networks are not imported: the detail is estimated from the photo's shading instead."
 
 
@@ -63,7 +63,7 @@ class FaceScapePack:
     eye_charts: tuple[EyeChart, ...] = ()
 
     slow_detail = True
-    photo_view = ViewOptions(look="clay", light_azimuth_deg=0.0, light_elevation_deg=LIGHT_ELEVATION_DEG)
+    photo_view = ViewOptions(look="clay", light_azimuth_deg=0.0, light_elevation_deg=_LIGHT_ELEVATION_DEG)
 
     def __init__(self, data: FaceScapeData, detail: DetailPredictor | None = None, *, exact: bool = False) -> None:
         """Build the pack over imported files.
