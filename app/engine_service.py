@@ -44,6 +44,11 @@ class EngineService:
         """Whether a map of this pack takes seconds."""
         return self._pack is not None and self._pack.slow_detail
 
+    @property
+    def has_key_maps(self) -> bool:
+        """Whether this pack can make the maps of the key expressions."""
+        return self._pack is None or self._pack.has_key_maps
+
     def use_pack(self, name: str) -> Generator[Progress, None, ModelPack]:
         """Load another pack and let go of this one; on failure this one stays.
 

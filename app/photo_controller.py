@@ -26,6 +26,11 @@ class FaceEngine(Protocol):
         """Whether a map takes seconds: only those that the expression shows are made."""
         ...
 
+    @property
+    def has_key_maps(self) -> bool:
+        """Whether maps of the key expressions can be made at all."""
+        ...
+
     def photo(self, path: Path) -> Photo:
         """Decode a file."""
         ...
@@ -219,7 +224,12 @@ class PhotoController(QObject):
 
     def _fetch_key_maps(self) -> None:
         face = self._session.face
-        if face is None or self._maps_failed or (self._map_job is not None and self._map_rig is face.rig):
+        if (
+            face is None
+            or self._maps_failed
+            or not self._engine.has_key_maps
+            or (self._map_job is not None and self._map_rig is face.rig)
+        ):
             return
         if any(key_map is None for key_map in face.key_maps):
             self._map_rig = face.rig

@@ -48,6 +48,7 @@ class OpenPack:
     map_scale_mm = _MAP_SCALE_MM
     notes: tuple[str, ...] = ()
     slow_detail = False
+    has_key_maps = True
     photo_view = ViewOptions()
     formats: FileFormats | None = None
 

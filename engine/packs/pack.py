@@ -72,6 +72,8 @@ class ModelPack(Protocol):
     """Sentences that belong into every result: what the pack had to do without."""
     slow_detail: bool
     """A map takes seconds: the window makes those that an expression shows, and no others."""
+    has_key_maps: bool
+    """Whether maps of the key expressions can be made; the neutral or static map stands in for them elsewhere."""
     photo_view: ViewOptions
     """How the face is drawn over its photo."""
     formats: FileFormats | None

@@ -76,6 +76,7 @@ class FaceScapePack:
         self.data = data
         self._exact = exact
         self.formats: FileFormats | None = ExactFiles(data) if exact else None
+        self.has_key_maps = not data.checkpoints or ("rig" in data.checkpoints and data.position_maps is not None)
         self.notes: tuple[str, ...] = () if data.checkpoints else (_NO_NETWORK,)
         self.topology = front_topology(data)
         self.identity_mean: FloatArray = data.id_mean.astype(np.float32)
