@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,8 +159,11 @@ def process_photo(
 
     start = time.perf_counter() - reading[1]  # loading the models is not this photo's time
     face = yield from scaled(build_face(photo, models), 0.1, 0.5)
+    closeness: dict[str, float] | None = None
     if options.rig:
-        face = yield from scaled(add_key_maps(face, models, range(len(models.pack.key_weights))), 0.5, 0.7)
+        face = yield from scaled(add_key_maps(face, models, range(len(models.pack.key_weights))), 0.5, 0.69)
+        yield Progress("Comparing the blended maps", 0.69)
+        closeness = _closeness(face, models.pack.key_names, options)
     pose = _pose_of_photo(face, options)
     warnings: tuple[str, ...] = ()
     picture, drawing = None, time.perf_counter()
@@ -183,6 +186,7 @@ def process_photo(
         render=picture,
         warnings=warnings,
         seconds=(reading, ("rendering", time.perf_counter() - drawing)),
+        closeness=closeness,
     )
     written = yield from scaled(steps, 0.75, 1.0)
     return Outcome(photo_path, written.files, written.warnings, seconds=time.perf_counter() - start)
@@ -233,6 +237,13 @@ def _pose_of_photo(face: FaceAsset, options: BatchOptions) -> Pose:
     from engine.rig import pose
 
     return pose(face.rig, face.fit.weights, exact=options.exact)
+
+
+def _closeness(face: FaceAsset, names: Sequence[str], options: BatchOptions) -> dict[str, float]:
+    """How near the blend at each key expression's own weights comes to its map, 0 = there."""
+    from engine.rig import closeness
+
+    return dict(zip(names, closeness(face, exact=options.exact).tolist(), strict=True))
 
 
 def _rendering(face: FaceAsset, pose: Pose, view: ViewOptions) -> tuple[ByteArray | None, tuple[str, ...]]:

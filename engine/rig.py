@@ -177,7 +177,7 @@ def blend_maps(face: FaceAsset, posed: Pose) -> FloatArray:
 def closeness(face: FaceAsset, *, exact: bool = False) -> FloatArray:
     """RMS(D(h_k) - D_k) / RMS(D_k) of each key over the skin that it moves: (K,) float32, [0] = 0.
 
-    Moved skin: where the key's own activations reach a fifth of their largest.
+    Moved skin: where the key's own activations reach a fifth of their largest. nan where that is nowhere, or without relief.
     """
     from engine.rasterize import uv_raster
 
@@ -190,5 +190,6 @@ def closeness(face: FaceAsset, *, exact: bool = False) -> FloatArray:
         moved = raster.interpolate(reach[:, None], faces)[..., 0] > 0.2 * reach[:skin].max()
         target = face.map_or_fallback(k)
         reached = blend_maps(face, pose(face.rig, face.rig.key_weights[k], exact))
-        result[k] = np.sqrt(np.mean((reached - target)[moved] ** 2) / np.mean(target[moved] ** 2))
+        power = float((target[moved] ** 2).sum())
+        result[k] = np.sqrt(((reached - target)[moved] ** 2).sum() / power) if power > 0 else np.nan
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -78,6 +78,7 @@ def write_results(
     render: ByteArray | None = None,
     warnings: tuple[str, ...] = (),
     seconds: tuple[tuple[str, float], ...] = (),
+    closeness: Mapping[str, float] | None = None,
 ) -> Generator[Progress, None, WrittenResults]:
     """Write the results of one photo: all of them or, on failure or cancelling, none.
 
@@ -93,6 +94,7 @@ def write_results(
         render: (H, W, 3) uint8 RGB, the face drawn over the photo.
         warnings: sentences for the report beside those of the face.
         seconds: stages measured outside the face's own.
+        closeness: by key expression, as ``engine.rig.closeness`` measures it; None leaves it out of the report.
 
     Raises:
         ExportError: something cannot be written.
@@ -110,6 +112,8 @@ def write_results(
         all_warnings = (*face.warnings, *warnings, *_clipping_warning(clipped, options.map_scale_mm))
         all_seconds = (*face.seconds, *seconds, ("writing", time.perf_counter() - start))
         report = _report(face, options.map_scale_mm, all_warnings, all_seconds)
+        if closeness is not None:
+            report["closeness"] = {name: _number(value) for name, value in closeness.items()}
         for _ in files.write(f"{stem}.json", [_json(report)]):
             yield Progress(f"Writing {stem}.json", 1.0)
         return WrittenResults(files.commit(), all_warnings)

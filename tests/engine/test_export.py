@@ -302,6 +302,7 @@ def test_results_are_the_documented_set(face, tmp_path):
     steps = write_results(
         face, make_pose(face), tmp_path / "new" / "anna", "anna", options, render=render,
         warnings=("Said.",), seconds=(("render", 0.5), ("render", 0.25)),
+        closeness={"neutral": 0.0, "smile": 0.123456789, "anger": float("nan")},
     )  # fmt: skip
     result, _ = finish(steps)
     folder = tmp_path / "new" / "anna"
@@ -320,6 +321,7 @@ def test_results_are_the_documented_set(face, tmp_path):
     assert len(report["identity"]) == 50
     assert report["seconds"]["render"] == 0.75
     assert report["warnings"] == ["Said."]
+    assert report["closeness"] == {"neutral": 0.0, "smile": 0.1234568, "anger": None}
     base, neutral = read_obj(folder / "anna.obj"), read_obj(folder / "anna_blendshapes" / "neutral.obj")
     np.testing.assert_array_equal(base.faces, neutral.faces)
 
@@ -335,6 +337,7 @@ def test_report_stays_json_without_landmarks_and_numbers(face, tmp_path):
     report = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert report["landmarks"] is None
     assert report["fit_error"]["points68"] is None
+    assert "closeness" not in report
     assert report["landmark_vertices"] == [None] * 68
     assert report["photo"]["file"] == "caf?.png"
 
