@@ -8,7 +8,7 @@ import sys
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, QProcess, QSettings, QStandardPaths, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
@@ -17,16 +17,31 @@ from PySide6.QtWidgets import QWidget
 from app.engine_thread import EngineThread, Job, Lane
 from app.session import Session
 from engine.errors import AppError
-from engine.export import MAX_STRENGTH, ExportOptions, estimate_sizes, export_face, safe_stem
+from engine.export import MAX_STRENGTH, ExportOptions, estimate_sizes, export_face, keys_to_make, safe_stem
+from engine.steps import scaled
 from engine.types import FaceAsset, Pose, Progress
 from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS
 from widgets.export_dialog import ExportDialog
 
 SETTLE_MS = 150  # after the last key stroke, before the sizes are worked out again
 _FOLDER = "export/folder"
+_MAPS_SHARE = 0.8  # of the progress bar, where maps have to be made first
 _CHOICES = (("mesh", MESHES), ("expression", EXPRESSIONS), ("maps", MAPS), ("units", UNITS))
 
 _log = logging.getLogger("detailed_face")
+
+
+class MapEngine(Protocol):
+    """What this controller needs of ``EngineService``."""
+
+    @property
+    def has_key_maps(self) -> bool:
+        """Whether maps of the key expressions can be made at all."""
+        ...
+
+    def key_maps(self, face: FaceAsset, keys: Sequence[int]) -> Generator[Progress, None, FaceAsset]:
+        """The same face with these key maps."""
+        ...
 
 
 class ExportController(QObject):
@@ -37,6 +52,7 @@ class ExportController(QObject):
     def __init__(
         self,
         session: Session,
+        engine: MapEngine,
         thread: EngineThread,
         window: QWidget | None = None,
         settings: QSettings | None = None,
@@ -45,6 +61,7 @@ class ExportController(QObject):
         """The face comes from ``session``; ``map_scale_mm`` is the pack's depth at full white of the maps."""
         super().__init__(window)
         self._session = session
+        self._engine = engine
         self._thread = thread
         self._window = window
         self._settings = settings if settings is not None else QSettings("detailed-face", "detailed-face")
@@ -162,6 +179,7 @@ class ExportController(QObject):
         steps = self._export_steps(self._face, self._session, options, folder, self._dialog.name())
         self._export_job = Job(steps, Lane.EXPORT)
         self._export_job.progressed.connect(self._on_progressed)
+        self._export_job.delivered.connect(self._on_delivered)
         self._export_job.finished.connect(self._on_finished)
         self._export_job.failed.connect(self._on_failed)
         self._export_job.cancelled.connect(self._on_cancelled)
@@ -170,19 +188,33 @@ class ExportController(QObject):
 
     def _export_steps(
         self, face: FaceAsset, session: Session, options: ExportOptions, folder: Path, name: str
-    ) -> Generator[Progress, None, tuple[Path, ...]]:
+    ) -> Generator[object, None, tuple[Path, ...]]:
         weights = session.weights
         pose: Pose | None = session.pose
 
-        def steps() -> Generator[Progress, None, tuple[Path, ...]]:
+        def steps() -> Generator[object, None, tuple[Path, ...]]:
             shown = pose
             if shown is None:  # the slider moved this very moment
                 from engine.rig import pose as pose_of
 
                 shown = pose_of(face.rig, weights, options.exact)
-            return (yield from export_face(face, shown, options, folder, name))
+            complete = yield from self._with_maps(face, shown, options)
+            start = 0.0 if complete is face else _MAPS_SHARE
+            return (yield from scaled(export_face(complete, shown, options, folder, name), start, 1.0))
 
         return steps()
+
+    def _with_maps(self, face: FaceAsset, pose: Pose, options: ExportOptions) -> Generator[object, None, FaceAsset]:
+        """Engine thread: make the key maps that the files need first; the window gets each of them, too."""
+        yield Progress("Preparing", 0.0)
+        keys = keys_to_make(face, pose, options)
+        if not self._engine.has_key_maps and options.maps != "all":
+            return face  # the mesh then has the detail that the window shows
+        for index, key in enumerate(keys):
+            start, end = (_MAPS_SHARE * done / len(keys) for done in (index, index + 1))
+            face = yield from scaled(self._engine.key_maps(face, (key,)), start, end)
+            yield face
+        return face
 
     @Slot()
     def _cancel(self) -> None:
@@ -193,6 +225,13 @@ class ExportController(QObject):
     def _on_progressed(self, progress: Progress) -> None:
         if self.sender() is self._export_job and self._dialog is not None:
             self._dialog.set_progress(progress)
+
+    @Slot(object)
+    def _on_delivered(self, face: FaceAsset) -> None:
+        """A key map was made: the shown face gets it even if the export is cancelled."""
+        shown = self._session.face
+        if shown is not None and shown.rig is face.rig:
+            self._session.refine_face(face)
 
     @Slot(object)
     def _on_finished(self, paths: tuple[Path, ...]) -> None:

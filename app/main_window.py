@@ -71,7 +71,7 @@ class MainWindow(QMainWindow):
         self.engine_thread = EngineThread(self)
         self.map_scale_mm: float | None = None
         self.stopped_in_time = True
-        self._engine = engine
+        self.engine = engine
         self._painted = False
         self._photo_width = 0  # and the docks that made room, while points are placed
         self._docks_in_the_way: list[QDockWidget] = []
@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
         self._fill_dock(self.docks["photo"], self.photo_panel)
         self._fill_dock(self.docks["detail"], self.detail_panel)
         self.viewport.warm_up()
-        job = Job(self._engine.warm_up(), Lane.WARM_UP)
+        job = Job(self.engine.warm_up(), Lane.WARM_UP)
         job.finished.connect(self._on_warm)
         self.engine_thread.submit(job)  # a failure here comes again, with its dialog, when a photo is opened
         self.ready.emit()
@@ -391,5 +391,5 @@ class MainWindow(QMainWindow):
         self.commands.close()
         self.hide()  # gone for the user at once, whatever the running step still needs
         self.stopped_in_time = self.engine_thread.stop()
-        self._engine.close()
+        self.engine.close()
         super().closeEvent(event)

@@ -129,10 +129,12 @@ class PhotoController(QObject):
     def _map_steps(self, face: FaceAsset) -> Generator[object, None, FaceAsset]:
         """Engine thread: all key maps, the ones on show first, each delivered as a refined face."""
         count = len(face.key_maps)
-        while missing := [k for k, key_map in enumerate(face.key_maps) if key_map is None]:
+        while True:
+            face = self._with_new(face)
+            missing = [k for k, key_map in enumerate(face.key_maps) if key_map is None]
             done = count - len(missing)
             urgent = [k for k in self._urgent if k in missing]
-            if self._only_urgent and not urgent:
+            if not missing or (self._only_urgent and not urgent):
                 break
             key = (urgent or missing)[0]
             steps = self._engine.key_maps(face, (key,))
@@ -147,6 +149,11 @@ class PhotoController(QObject):
                 break
             yield face
         return face
+
+    def _with_new(self, face: FaceAsset) -> FaceAsset:
+        """The face with the maps that were made meanwhile for an export."""
+        shown = self._session.face  # replaced, never changed in place
+        return face if shown is None or shown.rig is not face.rig else face.with_maps_of(shown)
 
     @Slot(object)
     def _on_progressed(self, progress: Progress) -> None:

@@ -90,9 +90,10 @@ class Session(QObject):
         self.face_changed.emit(face)
 
     def refine_face(self, face: FaceAsset) -> None:
-        """Swap in the same face with more key maps; the pose stays."""
+        """Swap in the same face with more key maps; those that are there, and the pose, stay."""
         if self._face is None or face.rig is not self._face.rig:
             raise ValueError("face: expected the shown face with more maps, got another face")
+        face = face.with_maps_of(self._face)
         if face is not self._face:
             self._face = face
             self.face_refined.emit(face)

@@ -96,6 +96,7 @@ class WindowCommands(QObject):
 
             self._export = ExportController(
                 self._window.session,
+                self._window.engine,
                 self._window.engine_thread,
                 self._window,
                 self._window.settings,

@@ -272,6 +272,14 @@ class FaceAsset:
         maps[key] = map_mm
         return replace(self, key_maps=tuple(maps))
 
+    def with_maps_of(self, other: FaceAsset) -> FaceAsset:
+        """The same face with the key maps that only ``other``, the same face too, has."""
+        known = tuple(
+            theirs if mine is None else mine for mine, theirs in zip(self.key_maps, other.key_maps, strict=True)
+        )
+        same = all(mine is old for mine, old in zip(known, self.key_maps, strict=True))
+        return self if same else replace(self, key_maps=known)
+
     def map_or_fallback(self, key: int) -> FloatArray:
         """Key map ``key`` where it is there, else the neutral key map, else the static map."""
         for candidate in (self.key_maps[key], self.key_maps[0]):

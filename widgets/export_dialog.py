@@ -125,15 +125,10 @@ class ExportDialog(QDialog):
         self._texture.setText(f"&Photo as JPEG, {pixels:,} x {pixels:,}, with its material file")
 
     def set_ready_maps(self, ready: int, total: int) -> None:
-        """How many key maps are computed; all of them can be exported once they are all there."""
-        complete = ready >= total
+        """How many key maps are computed; an export of all of them makes the others first."""
         row = self._maps.findData("all")
-        text = MAPS[row][1] if complete else f"All {total} key expressions: {ready} are ready, please wait"
-        self._maps.setItemText(row, text)
-        item = self._maps.model().index(row, 0)
-        self._maps.model().setData(item, None if complete else 0, Qt.ItemDataRole.UserRole - 1)  # 0: no item flags
-        if not complete and self._maps.currentIndex() == row:
-            self._maps.setCurrentIndex(self._maps.findData("static"))
+        missing = total - ready
+        self._maps.setItemText(row, MAPS[row][1] + (f": {missing} of them are made first" if missing > 0 else ""))
 
     def set_unknown_files(self) -> None:
         """Say that the files are being worked out; exporting has to wait for them."""

@@ -21,6 +21,7 @@ NEUTRAL = "neutral"
 MAX_SUBDIVISIONS = 3
 MAX_STRENGTH = 2.0
 _SEED_SCALE_MM = 0.914  # depth at full white of the original program's maps
+_SHARE_THAT_SHOWS = 0.05  # of a key's map anywhere on the face
 _MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
@@ -71,6 +72,15 @@ def estimate_sizes(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[
         sizes += [(folder + name, map_bytes) for name in _map_names(face, options, stem)]
         sizes.append((folder + _note_name(stem), len(_map_note(options))))
     return tuple(sizes)
+
+
+def keys_to_make(face: FaceAsset, pose: Pose, options: ExportOptions) -> tuple[int, ...]:
+    """Key maps that ``export_face`` would look at and that are not made yet."""
+    wanted: set[int] = set(range(len(face.key_maps))) if options.maps == "all" else set()
+    if options.mesh == "displaced":
+        for shown in _poses(face, pose, options):
+            wanted |= set(np.flatnonzero(shown.map_weights.max(axis=0) > _SHARE_THAT_SHOWS).tolist())
+    return tuple(sorted(key for key in wanted if face.key_maps[key] is None))
 
 
 def export_face(

@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import trimesh
@@ -15,11 +16,13 @@ from app import export_controller
 from app.engine_thread import EngineThread
 from app.export_controller import ExportController
 from app.session import Session
-from engine.errors import ExportError
+from engine.errors import ExportError, ModelFileError
 from engine.export.mesh import export_mesh
+from engine.export.pictures import map_canvas
 from engine.rig import blend_maps
 from engine.types import Progress
 from tests import synthetic
+from tests.app.invented_engine import InventedEngine
 
 
 @pytest.fixture
@@ -48,8 +51,13 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def controller(session, thread, settings):
-    controller = ExportController(session, thread, None, settings)
+def engine():
+    return InventedEngine()
+
+
+@pytest.fixture
+def controller(session, engine, thread, settings):
+    controller = ExportController(session, engine, thread, None, settings)
     yield controller
     if controller.dialog is not None:
         controller.dialog.reject()
@@ -137,7 +145,7 @@ def test_a_file_that_came_up_meanwhile_is_asked_for_too(controller, qtbot, tmp_p
     assert (tmp_path / "out" / "dome.jpg").read_text() == "precious"
 
 
-def test_choices_are_remembered(controller, qtbot, tmp_path, session, thread, settings):
+def test_choices_are_remembered(controller, qtbot, tmp_path, session, engine, thread, settings):
     dialog = _open(controller, qtbot)
     dialog._units.setCurrentIndex(dialog._units.findData("m"))
     dialog._subdivisions.setCurrentIndex(1)
@@ -149,7 +157,7 @@ def test_choices_are_remembered(controller, qtbot, tmp_path, session, thread, se
     dialog.accept()
     settings.sync()
     again = ExportController(
-        session, thread, None, QSettings(settings.fileName(), QSettings.Format.IniFormat), map_scale_mm=1.5
+        session, engine, thread, None, QSettings(settings.fileName(), QSettings.Format.IniFormat), map_scale_mm=1.5
     )
     dialog = _open(again, qtbot)
     options = dialog.options()
@@ -242,21 +250,92 @@ def test_folder_deleted_halfway_is_a_sentence(controller, qtbot, tmp_path, monke
     assert _listing(tmp_path / "out") == []
 
 
-def test_key_maps_that_arrive_while_the_dialog_is_open(session, thread, settings, qtbot):
+def _without_maps(session, keys=20):
+    """Show the face before any key map is there."""
+    session.set_face(replace(synthetic.make_asset(), key_maps=(None,) * keys))
+    session.set_pose(synthetic.make_pose(session.face, session.weights))
+
+
+def _ready(session):
+    return [k for k, key_map in enumerate(session.face.key_maps) if key_map is not None]
+
+
+def test_key_maps_that_arrive_while_the_dialog_is_open(controller, session, qtbot):
     complete = synthetic.make_asset()
-    started = replace(complete, key_maps=(None,) * 20)
-    session.set_face(started)
-    controller = ExportController(session, thread, None, settings)
+    session.set_face(replace(complete, key_maps=(None,) * 20))
     dialog = _open(controller, qtbot)
     row = dialog._maps.findData("all")
-    assert "0 are ready" in dialog._maps.itemText(row)
+    assert "20 of them are made first" in dialog._maps.itemText(row)
     session.refine_face(complete)
-    assert "ready" not in dialog._maps.itemText(row)
-    dialog.reject()
+    assert "first" not in dialog._maps.itemText(row)
+
+
+def test_maps_that_are_not_made_yet_are_made_first(controller, session, engine, qtbot, tmp_path):
+    _without_maps(session, keys=5)  # few of these large files; a real face has 20
+    session.refine_face(session.face.with_map(3, synthetic.make_map(9)))
+    dialog = _open(controller, qtbot)
+    dialog._maps.setCurrentIndex(dialog._maps.findData("all"))
+    qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
+    stages = []
+    with qtbot.waitSignal(controller.exported, timeout=20_000):
+        dialog._main.click()
+        controller._export_job.progressed.connect(stages.append)
+    assert engine.asked_keys == [0, 1, 2, 4]
+    assert _ready(session) == [0, 1, 2, 3, 4], "the window has them, too"
+    assert {f"dome_dpmap_{k}.png" for k in range(5)} < set(_listing(tmp_path / "out"))
+    assert "Predicting" in [progress.stage for progress in stages]
+    fractions = [progress.fraction for progress in stages]
+    assert fractions == sorted(fractions)
+    written = cv2.imread(str(tmp_path / "out" / "dome_dpmap_3.png"), cv2.IMREAD_UNCHANGED)
+    kept = map_canvas(synthetic.make_map(9), session.face.topology.window, dialog.options().map_scale_mm)[0]
+    np.testing.assert_array_equal(written, kept)
+
+
+def test_cancelled_making_of_maps_writes_nothing_and_keeps_those_that_are_made(
+    controller, session, engine, qtbot, tmp_path, monkeypatch
+):
+    def slow(face, keys):
+        time.sleep(0.02)
+        return (yield from InventedEngine.key_maps(engine, face, keys))
+
+    monkeypatch.setattr(engine, "key_maps", slow)
+    _without_maps(session)
+    dialog = _open(controller, qtbot)
+    dialog._maps.setCurrentIndex(dialog._maps.findData("all"))
+    qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
+    session.face_refined.connect(lambda _: len(_ready(session)) == 2 and dialog._back.click())
+    dialog._main.click()
+    qtbot.waitUntil(lambda: "nothing was written" in dialog._message.text(), timeout=5000)
+    assert _listing(tmp_path / "out") == []
+    assert 2 <= len(_ready(session)) < 20
+
+
+def test_a_detailed_mesh_waits_for_the_maps_that_it_shows_and_no_others(controller, session, engine, qtbot):
+    _without_maps(session)
+    shown = np.flatnonzero(session.pose.map_weights.max(0) > 0.05).tolist()
+    assert 0 < len(shown) < 20
+    dialog = _open(controller, qtbot)
+    dialog._mesh.setCurrentIndex(dialog._mesh.findData("displaced"))
+    qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
+    with qtbot.waitSignal(controller.exported, timeout=20_000):
+        dialog._main.click()
+    assert engine.asked_keys == shown
+
+
+def test_a_map_that_cannot_be_made_is_a_sentence(controller, session, engine, qtbot, tmp_path):
+    _without_maps(session)
+    engine.key_error = ModelFileError("The network is not imported.", "Import it.")
+    dialog = _open(controller, qtbot)
+    dialog._maps.setCurrentIndex(dialog._maps.findData("all"))
+    qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
+    dialog._main.click()
+    qtbot.waitUntil(lambda: dialog._message.text() == "The network is not imported.", timeout=5000)
+    assert dialog._hint.text() == "Import it."
+    assert _listing(tmp_path / "out") == []
 
 
 def test_no_face_opens_no_dialog(thread, settings):
-    controller = ExportController(Session(), thread, None, settings)
+    controller = ExportController(Session(), InventedEngine(), thread, None, settings)
     controller.open_dialog()
     assert controller.dialog is None
 

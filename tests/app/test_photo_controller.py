@@ -160,6 +160,18 @@ def test_slow_maps_are_made_only_where_the_expression_shows_them(photos, session
     assert len(engine.asked_keys) == len(set(engine.asked_keys)) < 20
 
 
+def test_maps_that_an_export_made_are_not_made_again(photos, session, engine, qtbot):
+    def add_once(face):
+        session.face_refined.disconnect(add_once)
+        for key in range(5, 20):
+            session.refine_face(session.face.with_map(key, synthetic.make_map(key)))
+
+    session.face_refined.connect(add_once)
+    photos.open(Path("anna.jpg"))
+    qtbot.waitUntil(lambda: all_maps_there(session) and photos._map_job is None)
+    assert len(engine.asked_keys) < 12
+
+
 def test_failing_key_maps_are_told_once(photos, session, expressions, engine, qtbot):
     engine.key_error = ModelFileError("The detail network is damaged.", "Download it again.")
     told = []

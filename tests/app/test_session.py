@@ -61,6 +61,8 @@ def test_another_face_drops_the_pose_and_a_refined_one_keeps_it(session, qtbot):
     with qtbot.waitSignal(session.face_refined), qtbot.assertNotEmitted(session.face_changed):
         session.refine_face(face.with_map(2, synthetic.make_map(2)))
     assert session.pose is pose
+    session.refine_face(face.with_map(3, synthetic.make_map(3)))
+    assert all(session.face.key_maps[k] is not None for k in (2, 3)), "maps come from two sides: none gets lost"
     session.set_face(synthetic.make_asset(1))
     assert session.pose is None
     with pytest.raises(ValueError, match="the shown face"):

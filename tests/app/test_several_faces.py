@@ -38,7 +38,7 @@ def test_the_others_are_said_and_one_is_picked_by_a_click(window, qtbot):
     place = view.mapFromScene(view.getViewBox().mapViewToScene(QPointF(178, 220)))
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     qtbot.waitUntil(lambda: window.session.face.rig is not first.rig)
-    assert window._engine.boxes == [None, OTHERS[1]]
+    assert window.engine.boxes == [None, OTHERS[1]]
     assert window.session.face.photo is first.photo
 
 
@@ -48,7 +48,7 @@ def test_the_others_are_in_a_menu_from_left_to_right(window, qtbot):
     assert [action.text() for action in actions] == ["Face &1 from the left", "Face &2 from the left"]
     actions[0].trigger()
     qtbot.waitUntil(lambda: window.session.face.rig is not first.rig)
-    assert window._engine.boxes == [None, OTHERS[0]]
+    assert window.engine.boxes == [None, OTHERS[0]]
 
 
 def test_only_doubtful_points_bring_the_advice_to_move_them():

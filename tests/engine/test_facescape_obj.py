@@ -7,8 +7,8 @@ import trimesh
 
 from engine.images import photo_from_array
 from engine.packs.facescape.displace import DetailMesh
-from engine.packs.facescape.obj_files import detailed_mesh_file, front_mesh_file, material_text
 from engine.packs.facescape.model import FaceScapePack
+from engine.packs.facescape.obj_files import detailed_mesh_file, front_mesh_file, material_text
 from engine.packs.facescape.texture_topology import front_topology
 from engine.render.offscreen import render_over_photo
 from engine.types import WeakPerspective

@@ -60,15 +60,13 @@ def test_triangle_counts_are_shown(dialog):
     assert dialog.options().subdivisions == 3
 
 
-def test_all_maps_wait_until_they_are_computed(dialog):
+def test_all_maps_can_be_exported_before_they_are_computed(dialog):
     dialog._maps.setCurrentIndex(dialog._maps.findData("all"))
     dialog.set_ready_maps(7, 20)
-    assert dialog.options().maps == "static"
-    row = dialog._maps.findData("all")
-    assert "7 are ready" in dialog._maps.itemText(row)
-    assert not dialog._maps.model().index(row, 0).flags() & Qt.ItemFlag.ItemIsEnabled
+    assert dialog.options().maps == "all"
+    assert "13 of them are made first" in dialog._maps.currentText()
     dialog.set_ready_maps(20, 20)
-    assert dialog._maps.model().index(row, 0).flags() & Qt.ItemFlag.ItemIsEnabled
+    assert "first" not in dialog._maps.currentText()
 
 
 def test_files_are_listed_with_sizes(dialog):
