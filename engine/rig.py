@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import FloatArray, check
+from engine.camera import rotation_matrix
 from engine.packs.pack import ModelPack
 from engine.types import FaceAsset, Pose, RigBasis
 
@@ -42,6 +43,8 @@ def make_basis(pack: ModelPack, identity: FloatArray) -> RigBasis:
         deltas=deltas,
         activation=np.minimum(activation, 1.0).astype(np.float32),
         key_weights=pack.key_weights.astype(np.float32),
+        correctives=pack.correctives(identity),
+        eyeballs=pack.eyeballs(identity),
     )
 
 
@@ -56,12 +59,28 @@ def pose(rig: RigBasis, weights: FloatArray, exact: bool = False) -> Pose:
     Raises:
         ValueError: the weights do not fit the rig.
     """
-    J = len(rig.deltas)
-    a = check("weights", np.array(weights, np.float32), (J,))
-    vertices = rig.neutral.copy()
-    for j in np.flatnonzero(a):
-        vertices += a[j] * rig.deltas[j]
-    return Pose(weights=a, vertices=vertices, map_weights=paper_shares(rig, a) if exact else key_shares(rig, a))
+    a = check("weights", np.array(weights, np.float32), (len(rig.deltas),))
+    shares = paper_shares(rig, a) if exact else key_shares(rig, a)
+    return Pose(weights=a, vertices=posed_vertices(rig, a), map_weights=shares)
+
+
+def posed_vertices(rig: RigBasis, weights: FloatArray) -> FloatArray:
+    """The mesh alone at weights (51,): the shapes, their correctives, the eyeballs turned; (V, 3) float32 mm."""
+    vertices, scaled = rig.neutral.copy(), np.empty_like(rig.neutral)
+    for j in np.flatnonzero(weights):
+        vertices += np.multiply(rig.deltas[j], weights[j], out=scaled)
+    within = np.clip(weights, 0.0, 1.0)
+    for corrective in rig.correctives:
+        first, second = corrective.shapes
+        share = within[first] * within[second] if first != second else 4.0 * within[first] * (1.0 - within[first])
+        if share > 0:
+            vertices += np.multiply(corrective.delta, share, out=scaled)
+    for eye in rig.eyeballs:
+        turn = weights @ eye.turns
+        if turn.any():
+            run = slice(*eye.vertices)
+            vertices[run] = (rig.neutral[run] - eye.centre) @ rotation_matrix(turn).T.astype(np.float32) + eye.centre
+    return vertices
 
 
 @dataclass(frozen=True, slots=True, eq=False)

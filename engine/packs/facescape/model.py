@@ -21,7 +21,7 @@ from engine.packs.facescape.data import FaceScapeData, default_folder, load
 from engine.packs.facescape.exact_landmarks import original_landmarks
 from engine.packs.facescape.fit import Solution, solve
 from engine.packs.facescape.texture_topology import front_topology
-from engine.types import EyeChart, FaceBox, Fit, Landmarks, Photo, Progress, WeakPerspective
+from engine.types import Corrective, Eyeball, EyeChart, FaceBox, Fit, Landmarks, Photo, Progress, WeakPerspective
 
 MAP_SCALE_MM = 0.914
 """Depth at full white of the original's maps."""
@@ -122,6 +122,14 @@ class FaceScapePack:
     def head(self, identity: FloatArray, expression: FloatArray) -> FloatArray:
         """The whole head of one person in one expression (E,): (n, 3) float32 mm, in the original's order."""
         return np.asarray(np.tensordot(expression, self._person(identity), 1), np.float32)
+
+    def correctives(self, identity: FloatArray) -> tuple[Corrective, ...]:
+        """None: the original's model is linear in the weights."""
+        return ()
+
+    def eyeballs(self, identity: FloatArray) -> tuple[Eyeball, ...]:
+        """None: the original's front mesh has no eyeballs."""
+        return ()
 
     def predictor(self) -> DetailPredictor:
         """The network of the original, loaded when first asked for."""
