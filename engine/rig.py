@@ -66,15 +66,18 @@ def pose(rig: RigBasis, weights: FloatArray, exact: bool = False) -> Pose:
 
 def posed_vertices(rig: RigBasis, weights: FloatArray) -> FloatArray:
     """The mesh alone at weights (51,): the shapes, their correctives, the eyeballs turned; (V, 3) float32 mm."""
-    vertices, scaled = rig.neutral.copy(), np.empty_like(rig.neutral)
+    from scipy.linalg.blas import saxpy  # adds in place in one pass: half of numpy's time
+
+    vertices = rig.neutral.copy()
+    flat = vertices.ravel()
     for j in np.flatnonzero(weights):
-        vertices += np.multiply(rig.deltas[j], weights[j], out=scaled)
+        saxpy(rig.deltas[j].ravel(), flat, a=weights[j])
     within = np.clip(weights, 0.0, 1.0)
     for corrective in rig.correctives:
         first, second = corrective.shapes
         share = within[first] * within[second] if first != second else 4.0 * within[first] * (1.0 - within[first])
         if share > 0:
-            vertices += np.multiply(corrective.delta, share, out=scaled)
+            saxpy(corrective.delta.ravel(), flat, a=share)
     for eye in rig.eyeballs:
         turn = weights @ eye.turns
         if turn.any():
@@ -119,43 +122,45 @@ def key_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
     """
     keys = _keys(rig)
     K, V = keys.gate.shape
-    shares = np.zeros((V, K), np.float32)
+    # Key by key in memory, and so given back transposed: whole rows are written, never every twentieth number.
+    shares = np.zeros((K, V), np.float32)
     active = np.flatnonzero((rig.key_weights * weights).sum(1) > 0)
     moved = np.flatnonzero(weights)
     if len(active):
-        common = (rig.key_weights[active][:, moved] * weights[moved]).astype(np.float32)
-        own = np.asarray(weights[moved] ** 2, np.float32)
+        common = rig.key_weights[active][:, moved] * weights[moved]
+        products = np.concatenate([common, weights[None, moved] ** 2]).astype(np.float32)
         # In runs of vertices that stay in the processor's cache: three times as fast as all at once.
         for start in range(0, V, _RUN):
             run = slice(start, start + _RUN)
-            shares[run, active] = _run_shares(keys, run, active, moved, common, own)
-    shares[:, 0] = 1.0 - shares.sum(1)
-    return shares
+            shares[active, run] = _run_shares(keys, run, active, moved, products)
+    np.subtract(1.0, shares[1:].sum(0), out=shares[0])
+    return shares.T
 
 
-def _run_shares(
-    keys: _Keys, run: slice, active: IndexArray, moved: IndexArray, common: FloatArray, own: FloatArray
-) -> FloatArray:
-    """Shares (n, k) of the k active keys at the n vertices of a run; ``common`` is h_kj a_j, ``own`` a_j squared."""
-    gate, inverse, squared = keys.gate[active, run], keys.inverse_power[active, run], keys.squared[moved, run]
-    progress = common @ squared
+def _run_shares(keys: _Keys, run: slice, active: IndexArray, moved: IndexArray, products: FloatArray) -> FloatArray:
+    """Shares (k, n) of the k active keys at the n vertices of a run.
+
+    ``products`` (k + 1, m) holds h_kj a_j of each key and, last, a_j squared of the m moved shapes.
+    """
+    inverse = keys.inverse_power[active, run]
+    sums = products @ keys.squared[moved, run]
+    progress, own = sums[:-1], sums[-1]
+    # 1 + d2 = 2 + (x.x - 2 x.y) / y.y; nearness falls with d2 / (1 + d2), that is with - 1 / (1 + d2).
+    claim = np.multiply(progress, -2.0)
+    claim += own
+    claim *= inverse
+    claim += 2.0
+    np.maximum(claim, 1.0, out=claim)
+    np.divide(_NEARNESS, claim, out=claim)
+    claim -= claim.max(0)
+    np.exp(claim, out=claim)
     progress *= inverse
-    distance = inverse
-    distance *= own @ squared
-    distance -= progress
-    distance -= progress
-    distance += 1.0
-    np.maximum(distance, 0.0, out=distance)
-    distance /= distance + 1.0
-    distance -= distance.min(0)
-    distance *= -_NEARNESS
     reached = np.minimum(progress, 1.0, out=progress)
-    reached *= gate
-    claim = np.exp(distance, out=distance)
+    reached *= keys.gate[active, run]
     claim *= reached
     reached *= claim
     reached /= np.maximum(claim.sum(0), 1e-12)
-    return np.asarray(reached.T)
+    return np.asarray(reached)
 
 
 def paper_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:

@@ -1,7 +1,8 @@
 """The lower jaw: a rigid motion about the joint in front of the ear, shared out over chin, lower lip and cheek.
 
 Sources: opening as in Khare et al., 'Maximal mouth opening in Indian adults' (2012; 44.3 +- 6.7 mm in women, 51.3 +- 8.3 mm in
-men between the incisors), about 26 degrees with the condyle gliding forwards and down; side and forward shifts about 8 and 6 mm.
+men between the incisors; the shape stops at 36 mm, wide open but not strained), 25 degrees with the condyle gliding down and
+forwards along its socket's slope; shifts of about 8 mm to the side and 6 mm forwards.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from engine.training import cage as p
 from engine.training.face_frame import FaceFrame
 from engine.training.regions import BROWS, EYES, FOREHEAD, LOWER_RINGS, MOUTH_FIXED, NOSE, UPPER_RINGS
 
-_OPEN_RAD = np.radians(23.0)
-_GLIDE_MM = np.array([0.0, -4.5, 9.0])
+_OPEN_RAD = np.radians(25.0)
+_GLIDE_MM = np.array([0.0, -8.0, 14.0])
 _CORNER = 0.44
 _ASIDE_RAD = np.radians(4.0)
 
