@@ -15,7 +15,7 @@ from engine.fitting import fit
 from engine.landmarks import LandmarkDetector
 from engine.packs.pack import ModelPack
 from engine.rasterize import uv_raster
-from engine.rig import make_basis, pose
+from engine.rig import make_basis, pose, posed_vertices
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture, Topology
 from engine.unwrap import unwrap
 
@@ -158,7 +158,7 @@ def detail_request(topology: Topology, rig: RigBasis, texture: SkinTexture, keys
     coarse = uv_raster(topology, _DEFORMATION_PX)
     faces = topology.faces[: topology.skin.faces[1]]
     deformation = np.stack(
-        [coarse.interpolate(np.tensordot(h, rig.deltas, 1).astype(np.float32), faces) for h in rig.key_weights]
+        [coarse.interpolate(posed_vertices(rig, h) - rig.neutral, faces) for h in rig.key_weights]
     )
     n = window.map_size
     visibility: FloatArray = texture.visibility

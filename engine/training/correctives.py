@@ -20,7 +20,7 @@ _ON_THE_JAW_SIDES = ("mouthSmile", "mouthLowerDown", "mouthFrown", "mouthStretch
 
 
 def _names() -> tuple[tuple[str, str], ...]:
-    found = [("jawOpen", "jawOpen")]
+    found = [("jawOpen", "jawOpen"), ("mouthClose", "mouthClose")]
     found += [("jawOpen", name) for name in _ON_THE_JAW]
     found += [("jawOpen", name + side) for name in _ON_THE_JAW_SIDES for side in _SIDES]
     found += [("mouthPucker", "mouthFunnel")]
@@ -60,8 +60,9 @@ def corrective_fields(frame: FaceFrame, jaw_weight: DoubleArray, shapes: DoubleA
             side = "Left" if first.endswith("Left") else "Right"
             left = eyes * fields["eyeBlink", second.removesuffix(side)]
             result.append(left if side == "Left" else frame.mirrored(left))
-        elif first == second == "jawOpen":
-            result.append(jaw.half_open(frame, jaw_weight))
+        elif first == second:
+            arc = jaw.half_open(frame, jaw_weight)
+            result.append(arc if first == "jawOpen" else jaw.closing(frame, arc))
         elif first == "jawOpen":
             result.append(jaw.turned_along(frame, jaw_weight, by_name[second]) + _rounded(frame, second, by_name))
         else:

@@ -83,7 +83,7 @@ def jaw_shapes(frame: FaceFrame, weights: JawWeights) -> dict[str, DoubleArray]:
         for name, affine in jaw_affines(frame).items()
     }
     fields["jawOpen"] += _narrowing(frame)
-    return fields | {"mouthClose": _closing(frame, fields["jawOpen"])}
+    return fields | {"mouthClose": closing(frame, fields["jawOpen"])}
 
 
 def half_open(frame: FaceFrame, weight: DoubleArray) -> DoubleArray:
@@ -118,7 +118,8 @@ def _narrowing(frame: FaceFrame) -> DoubleArray:
     return frame.symmetric(corner, MOUTH_FIXED | {0, 17, 37, 84, 205, 204})
 
 
-def _closing(frame: FaceFrame, opened: DoubleArray) -> DoubleArray:
+def closing(frame: FaceFrame, opened: DoubleArray) -> DoubleArray:
+    """What brings the lips together over a motion (468, 3) mm that parts them."""
     handles: dict[int, DoubleArray] = {}
     for rings, share in ((LOWER_RINGS, -0.72), (UPPER_RINGS, 0.28)):
         for ring in rings:

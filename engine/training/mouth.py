@@ -66,8 +66,9 @@ def lip_pairs(frame: FaceFrame) -> dict[str, DoubleArray]:
 def whole_lip_shapes(frame: FaceFrame) -> dict[str, DoubleArray]:
     """Shapes of the whole mouth."""
     left = _lips(frame, lip_motions.aside, {})
-    cheeks = {205: np.array([2.2, 0.4, -0.4]), 425: np.array([1.6, 0.6, 0.8]), 200: np.array([1.8, 0, 0])}
-    left = left + 0.6 * frame.spread(cheeks, MOUTH_FIXED | LIPS)
+    # The left cheek bunches before the corner, the right one is drawn flat.
+    cheeks = {205: (1.3, 0.2, 0.4), 425: (1.2, 0.5, 2.6), 411: (1.0, 0.2, 1.8), 200: (1.1, 0, 0)}
+    left = left + frame.spread({i: np.array(move) for i, move in cheeks.items()}, MOUTH_FIXED | LIPS)
     fields = {name: _lips(frame, *motion) for name, motion in _WHOLE.items()}
     return fields | {"mouthLeft": left, "mouthRight": frame.mirrored(left)}
 
