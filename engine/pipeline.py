@@ -157,9 +157,7 @@ def detail_request(topology: Topology, rig: RigBasis, texture: SkinTexture, keys
     skin = uv_raster(topology, window.map_size).covered
     coarse = uv_raster(topology, _DEFORMATION_PX)
     faces = topology.faces[: topology.skin.faces[1]]
-    deformation = np.stack(
-        [coarse.interpolate(posed_vertices(rig, h) - rig.neutral, faces) for h in rig.key_weights]
-    )
+    deformation = np.stack([coarse.interpolate(posed_vertices(rig, h) - rig.neutral, faces) for h in rig.key_weights])
     n = window.map_size
     visibility: FloatArray = texture.visibility
     if visibility.shape[0] != n:

@@ -1,8 +1,8 @@
 """The lower jaw: a rigid motion about the joint in front of the ear, shared out over chin, lower lip and cheek.
 
-Sources: opening as in Khare et al., 'Maximal mouth opening in Indian adults' (2012; 44.3 +- 6.7 mm in women, 51.3 +- 8.3 mm in
-men between the incisors; the shape stops at 36 mm, wide open but not strained), 25 degrees with the condyle gliding down and
-forwards along its socket's slope; shifts of about 8 mm to the side and 6 mm forwards.
+Sources: opening as in Khare et al., 'Maximal mouth opening in Indian adults' (2012): 44.3 +- 6.7 mm in women, 51.3 +- 8.3 mm
+in men between the incisors; the shape stops at 36 mm, wide open but not strained, after 25 degrees with the condyle gliding
+down and forwards along its socket's slope. Shifts of about 8 mm to the side and 6 mm forwards.
 """
 
 from __future__ import annotations

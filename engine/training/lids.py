@@ -1,7 +1,7 @@
 """The lids: they slide over the eyeball, meet when the eye closes, and follow the gaze.
 
-Sources: fissure of 9..10 mm (Farkas 1994), closed four fifths by the upper lid; the upper lid follows the eye down and up, the lower
-lid less (Ekman & Friesen 1978, action units 5, 7, 43, 61-64).
+Sources: fissure of 9..10 mm (Farkas 1994), closed four fifths by the upper lid; the upper lid follows the eye down and up,
+the lower lid less (Ekman & Friesen 1978, action units 5, 7, 43, 61-64).
 """
 
 from __future__ import annotations

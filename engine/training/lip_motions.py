@@ -2,8 +2,8 @@
 
 Each function takes t (-1 right corner .. 1 left corner), the ring r (0 skin .. 3 inside) and whether it is the upper lip.
 
-Sources: muscles and directions after Ekman & Friesen, Facial Action Coding System (1978); a smile carries the corners up and out at
-about 47 degrees and widens the mouth by a quarter (Tarantili et al., 'The spontaneous smile in dynamic motion', 2005).
+Sources: muscles and directions after Ekman & Friesen, Facial Action Coding System (1978); a smile carries the corners up and
+out at about 47 degrees and widens the mouth by a quarter (Tarantili et al., 'The spontaneous smile in dynamic motion', 2005).
 """
 
 from __future__ import annotations
@@ -75,7 +75,11 @@ def pucker(t: float, r: int, up: bool) -> tuple[float, float, float]:
     c = abs(t)
     swell = (0.08, 0.05, 0.02, 0.0)[r] * (1 - c**2)
     forward = (0.36 if up else 0.31) - 0.20 * c**2
-    return -0.42 * sign(t) * c * (1 - 0.03 * r), swell if up else -swell, forward + (0.0, 0.06, 0.08, 0.05)[r] * (1 - 0.5 * c**2)
+    return (
+        -0.42 * sign(t) * c * (1 - 0.03 * r),
+        swell if up else -swell,
+        forward + (0.0, 0.06, 0.08, 0.05)[r] * (1 - 0.5 * c**2),
+    )
 
 
 def funnel(t: float, r: int, up: bool) -> tuple[float, float, float]:

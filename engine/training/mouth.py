@@ -21,8 +21,8 @@ _PAIRS: dict[str, tuple[LipMotion, dict[int, Move]]] = {
     "mouthSmile": (
         lip_motions.smile,
         {
-            216: (-4.2, 4.8, -1.4), 206: (-2.2, 3.2, 0.0), 205: (-2.0, 3.9, 1.6), 50: (-1.0, 3.6, 2.0), 101: (-0.3, 2.4, 1.4),
-            187: (-2.2, 3.0, 0.6), 129: (-0.9, 0.8, 0), 118: (-0.2, 1.6, 0.7), 203: (-1.0, 1.6, 0.0),
+            216: (-4.2, 4.8, -1.4), 206: (-2.2, 3.2, 0.0), 205: (-2.0, 3.9, 1.6), 50: (-1.0, 3.6, 2.0),
+            101: (-0.3, 2.4, 1.4), 187: (-2.2, 3.0, 0.6), 129: (-0.9, 0.8, 0), 118: (-0.2, 1.6, 0.7), 203: (-1.0, 1.6, 0.0),
         },
     ),
     "mouthDimple": (lip_motions.dimple, {205: (-0.4, 0.4, 0.4), 214: (-0.5, 0.3, 0.2)}),
@@ -30,7 +30,10 @@ _PAIRS: dict[str, tuple[LipMotion, dict[int, Move]]] = {
     "mouthStretch": (lip_motions.stretch, {214: (-3.0, -1.6, -1.2), 204: (-3.0, -2.4, -1.0)}),
     "mouthPress": (
         lip_motions.press,
-        {199: (0, 0.7, 0.3), 205: (-0.2, 0.2, 0.4), 200: (0, 1.6, 0.2), 201: (0, 1.6, 0.2), 204: (0, 0.8, 0.2), 32: (0, 0.5, 0.1)},
+        {
+            199: (0, 0.7, 0.3), 205: (-0.2, 0.2, 0.4), 200: (0, 1.6, 0.2), 201: (0, 1.6, 0.2), 204: (0, 0.8, 0.2),
+            32: (0, 0.5, 0.1),
+        },
     ),
     "mouthUpperUp": (
         lip_motions.upper_up,
@@ -42,8 +45,17 @@ _WHOLE: dict[str, tuple[LipMotion, dict[int, Move]]] = {
     "mouthPucker": (
         lip_motions.pucker,
         {
-            205: (1.6, 0, 1.0), 204: (3.0, 0.4, 2.4), 187: (1.0, 0, 0.2), 164: (0, 0.4, 4.0), 167: (0.6, 0.4, 3.8),
-            18: (0, -0.4, 3.2), 83: (0.8, -0.4, 3.0), 57: (9.0, 0, 2.6), 186: (8.0, 0.3, 3.0), 43: (8.0, -0.3, 3.0), 216: (5.0, 0, 1.8),
+            205: (1.6, 0, 1.0),
+            204: (3.0, 0.4, 2.4),
+            187: (1.0, 0, 0.2),
+            164: (0, 0.4, 4.0),
+            167: (0.6, 0.4, 3.8),
+            18: (0, -0.4, 3.2),
+            83: (0.8, -0.4, 3.0),
+            57: (9.0, 0, 2.6),
+            186: (8.0, 0.3, 3.0),
+            43: (8.0, -0.3, 3.0),
+            216: (5.0, 0, 1.8),
             212: (5.0, 0, 1.6),
         },
     ),
@@ -67,8 +79,8 @@ def whole_lip_shapes(frame: FaceFrame) -> dict[str, DoubleArray]:
     """Shapes of the whole mouth."""
     left = _lips(frame, lip_motions.aside, {})
     # The left cheek bunches before the corner, the right one is drawn flat.
-    cheeks = {205: (1.3, 0.2, 0.4), 425: (1.2, 0.5, 2.6), 411: (1.0, 0.2, 1.8), 200: (1.1, 0, 0)}
-    left = left + frame.spread({i: np.array(move) for i, move in cheeks.items()}, MOUTH_FIXED | LIPS)
+    cheeks: dict[int, Move] = {205: (1.3, 0.2, 0.4), 425: (1.2, 0.5, 2.6), 411: (1.0, 0.2, 1.8), 200: (1.1, 0, 0)}
+    left = left + frame.spread({i: np.array(pull) for i, pull in cheeks.items()}, MOUTH_FIXED | LIPS)
     fields = {name: _lips(frame, *motion) for name, motion in _WHOLE.items()}
     return fields | {"mouthLeft": left, "mouthRight": frame.mirrored(left)}
 
@@ -82,8 +94,8 @@ def _lips(frame: FaceFrame, motion: LipMotion, beside: dict[int, Move]) -> Doubl
     for rings, upper in ((LOWER_RINGS, False), (UPPER_RINGS, True)):
         for r, ring in enumerate(rings):
             for point in ring:
-                move = unit * motion(float(across[point]), r, upper)
-                handles[point] = (handles[point] + move) / 2 if point in handles else move  # corners: of both lips
+                moved = unit * motion(float(across[point]), r, upper)
+                handles[point] = (handles[point] + moved) / 2 if point in handles else moved  # corners: of both lips
     for point, move in beside.items():
         scaled = np.array(move) * unit / 26.0
         handles[point] = scaled

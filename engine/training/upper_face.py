@@ -1,7 +1,7 @@
 """Brows, cheeks and the nose's wings.
 
-Sources: travel of the brow 7.6..9.0 mm upwards (Cruz & Cruz, 'Quantification of frontalis muscle action', 2004); below the line where
-the forehead's motions meet its skin goes up (Cotofana et al. 2020); muscles after Ekman & Friesen (1978), action units 1, 2, 4, 6, 9.
+Sources: travel of the brow 7.6..9.0 mm upwards (Cruz & Cruz, 'Quantification of frontalis muscle action', 2004), less and
+less towards the hairline (Cotofana et al. 2020); muscles after Ekman & Friesen (1978), action units 1, 2, 4, 6, 9.
 """
 
 from __future__ import annotations
@@ -11,17 +11,7 @@ import numpy as np
 from engine.arrays import DoubleArray
 from engine.training import cage as p
 from engine.training.face_frame import FaceFrame, Move
-from engine.training.regions import (
-    BROWS,
-    EYES,
-    EYES_L,
-    EYES_R,
-    FOREHEAD,
-    JAWLINE,
-    LIPS,
-    NOSE,
-    SIDES,
-)
+from engine.training.regions import BROWS, EYES, EYES_L, EYES_R, FOREHEAD, JAWLINE, LIPS, NOSE, SIDES
 
 _BONE_FROM_MM = 28.0  # height above subnasale from which skin slides over the brow's bone
 _SLIDE_UP, _SLIDE_DOWN = 0.8, 0.35  # raised skin thins over the bone, lowered skin bunches before the eye
@@ -74,8 +64,8 @@ _PUFF: dict[int, Move] = {
     216: (-1.4, 0, 5.4), 192: (-5.0, -0.4, 3.6), 212: (-1.6, -0.4, 4.6), 164: (0, 0, 1.8), 18: (0, 0, 1.8),
 }  # fmt: skip
 _CHEEK: dict[int, Move] = {
-    117: (0.2, 3.2, 1.4), 118: (0.1, 3.2, 1.5), 119: (0.1, 2.4, 1.0), 50: (-0.4, 4.4, 2.4), 101: (0, 3.6, 1.9), 36: (0, 2.0, 0.8),
-    205: (-0.4, 2.4, 1.0), 145: (0, 1.2, 0.1), 144: (0, 1.1, 0.1), 153: (0, 0.9, 0.1), 163: (0, 0.7, 0.1),
+    117: (0.2, 3.2, 1.4), 118: (0.1, 3.2, 1.5), 119: (0.1, 2.4, 1.0), 50: (-0.4, 4.4, 2.4), 101: (0, 3.6, 1.9),
+    36: (0, 2.0, 0.8), 205: (-0.4, 2.4, 1.0), 145: (0, 1.2, 0.1), 144: (0, 1.1, 0.1), 153: (0, 0.9, 0.1), 163: (0, 0.7, 0.1),
     23: (0, 1.8, 0.4), 24: (0, 1.8, 0.4),
 }  # fmt: skip
 _SNEER: dict[int, Move] = {

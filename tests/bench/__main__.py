@@ -18,11 +18,11 @@ ON_REQUEST = ("gallery",)
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="NAME", help=f"any of: {', '.join(PARTS)} (default: these), {', '.join(ON_REQUEST)}")
+    known = f"any of: {', '.join(PARTS)} (default: all of these); {', '.join(ON_REQUEST)}"
+    parser.add_argument("parts", nargs="*", metavar="NAME", help=known)
     chosen = parser.parse_args()
     if unknown := set(chosen.parts) - {*PARTS, *ON_REQUEST}:
-        known = ", ".join((*PARTS, *ON_REQUEST))
-        parser.error(f"there is no measurement called {', '.join(sorted(unknown))}; choose from {known}")
+        parser.error(f"there is no measurement called {', '.join(sorted(unknown))}; choose {known}")
     with prepared_display():
         from tests.bench import measures
 

@@ -1,4 +1,4 @@
-"""The 51 shapes and their correctives as a rigger checks them: no folds, closed lids and lips, local, in human ranges."""
+"""The 51 shapes and their correctives as a rigger checks them: lids, lips, anatomy in human ranges, locality, mirrors."""
 
 from __future__ import annotations
 
@@ -6,29 +6,16 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from engine import expressions
 from engine.packs.open_pack import load_open_pack
 from engine.rig import make_basis, pose, posed_vertices
 from engine.training import cage as p
-from engine.training.regions import LIPS
+from tests.engine.shape_measures import INDEX, weights_of
 
-INDEX = expressions.SHAPE_INDEX
-LIDS = {*p.LID_UPPER_R, *p.LID_LOWER_R, *p.LID_UPPER_L, *p.LID_LOWER_L}
-LIDS |= {p.EYE_OUTER_R, p.EYE_INNER_R, p.EYE_OUTER_L, p.EYE_INNER_L}
 EYE_RADIUS_MM = 12.0
 SEED = 7
-
-
-def weights_of(**values):
-    """(51,) float32; a name without Left or Right stands for both."""
-    weights = np.zeros(51, np.float32)
-    for name, value in values.items():
-        for full in (name,) if name in INDEX else (name + "Left", name + "Right"):
-            weights[INDEX[full]] = value
-    return weights
 
 
 @pytest.fixture(scope="module")
@@ -45,140 +32,6 @@ def mean(pack):
 def people(pack):
     rng = np.random.default_rng(SEED)
     return [make_basis(pack, rng.normal(size=50).astype(np.float32)) for _ in range(20)]
-
-
-class Folds:
-    """Finds triangles that are folded over: their normal looks against the mean of their surroundings'.
-
-    Surroundings are the triangles around their corners that look their way (within 60 degrees) on the neutral face: where
-    the closed lips face each other, the other lip does not count.
-    """
-
-    def __init__(self, pack, basis) -> None:
-        self._V, F = pack.topology.skin.vertices[1], pack.topology.skin.faces[1]
-        self.faces = pack.topology.faces[:F]
-        ones, corner = np.ones(3 * F, np.float32), np.repeat(np.arange(F), 3)
-        touching = csr_matrix((ones, (self.faces.ravel(), corner)), shape=(self._V, F))
-        beside = (touching.T @ touching).tocoo()
-        a, b, c = (basis.neutral[self.faces[:, i]] for i in range(3))
-        normals = np.cross(b - a, c - a)
-        normals /= np.linalg.norm(normals, axis=1)[:, None]
-        alike = (normals[beside.row] * normals[beside.col]).sum(1) > 0.5
-        rows, columns = beside.row[alike], beside.col[alike]
-        self._around = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(F, F))
-        fields = [*basis.deltas, *(c.delta for c in basis.correctives)]
-        self._fields = np.array([f[: self._V].ravel() for f in fields])
-        self._neutral = basis.neutral[: self._V].ravel()
-        self._pairs = [c.shapes for c in basis.correctives]
-        _, nearest = cKDTree(basis.neutral[:468]).query(basis.neutral[: self._V])
-        held = np.isin(nearest, list(LIPS | LIDS))
-        self.soft = held[self.faces].any(1)
-        """(F,) triangles of lips and lids."""
-
-    def positions(self, weights):
-        """(n, 51) -> (V, 3, n): the same sum as ``posed_vertices``, for many at once."""
-        first, second = np.array(self._pairs).T
-        a, b = weights[:, first], weights[:, second]
-        shares = np.where(first == second, 4 * a * (1 - a), a * b)
-        moved = np.concatenate([weights, shares], 1) @ self._fields + self._neutral
-        return np.ascontiguousarray(moved.T).reshape(self._V, 3, -1)
-
-    def __call__(self, weights):
-        """(n, 51) -> (F, n) bool."""
-        found = []
-        for start in range(0, len(weights), 32):
-            points = self.positions(weights[start : start + 32].astype(np.float32))
-            a, b, c = (points[self.faces[:, i]] for i in range(3))
-            b -= a
-            c -= a
-            normal = np.empty_like(a)
-            for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-                normal[:, i] = b[:, j] * c[:, k] - b[:, k] * c[:, j]
-            flat = normal.reshape(len(normal), -1)
-            around = (self._around @ flat).reshape(normal.shape)
-            found.append((normal * around).sum(1) < 0)
-        return np.concatenate(found, 1)
-
-
-@pytest.fixture(scope="module")
-def folds(pack, mean):
-    return Folds(pack, mean)
-
-
-# What no face does at once.
-_OPPOSED = (
-    ("mouthSmile", "mouthFrown", "mouthPucker", "mouthFunnel", "mouthStretch", "mouthPress", "mouthDimple"),
-    ("mouthRollUpper", "mouthUpperUp", "mouthPucker", "mouthFunnel", "mouthShrugUpper", "mouthPress"),
-    ("mouthRollLower", "mouthLowerDown", "mouthPucker", "mouthFunnel", "mouthShrugLower", "mouthPress"),
-    ("mouthLeft", "mouthRight"),
-    ("jawLeft", "jawRight"),
-    ("eyeBlink", "eyeWide"),
-    ("eyeLookUp", "eyeLookDown"),
-    ("eyeLookIn", "eyeLookOut"),
-    ("browDown", "browInnerUp"),
-    ("browDown", "browOuterUp"),
-    ("cheekPuff", "mouthSmile", "mouthFunnel", "mouthUpperUp", "mouthLowerDown"),
-)
-
-
-def plausible(count, seed=SEED):
-    """(count, 51) float32: two to five motions of the face at once, some of them one-sided, none against each other."""
-    rng = np.random.default_rng(seed)
-    stems = sorted({s.name.removesuffix("Left").removesuffix("Right") for s in expressions.SHAPES})
-    stems = [s for s in stems if s not in ("mouth", "jaw", "mouthClose")] + ["mouthLeft", "mouthRight", "jawLeft", "jawRight"]
-    table = np.zeros((count, 51), np.float32)
-    for row in table:
-        chosen: list[str] = []
-        for stem in rng.permutation(stems):
-            if not any(stem in group and set(group) & set(chosen) for group in _OPPOSED):
-                chosen.append(stem)
-        chosen = chosen[: rng.integers(2, 6)]
-        for stem in chosen:
-            value = rng.uniform(0.2, 1.0)
-            if stem in INDEX:
-                row[INDEX[stem]] = value
-                continue
-            left, right = (value, value) if rng.uniform() < 0.7 else rng.permutation([value, 0.0])
-            row[INDEX[stem + "Left"]], row[INDEX[stem + "Right"]] = left, right
-        if rng.uniform() < 0.3:
-            row[INDEX["mouthClose"]] = rng.uniform(0, 1) * row[INDEX["jawOpen"]]
-    return table
-
-
-def _worst(folds, mean, table):
-    """Largest share of folded triangles, and the folded ones on lips and lids that are more than slivers."""
-    found = folds(table)
-    a, b, c = (mean.neutral[folds.faces[:, i]] for i in range(3))
-    # In the mouth's inner corners lie triangles of a tenth of a millimetre, whose normal means nothing.
-    large = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2 > 0.02
-    return found.mean(0).max(), int((found & (folds.soft & large)[:, None]).sum())
-
-
-def test_the_measure_sees_folds(folds, mean):
-    torn = weights_of(mouthPucker=2.5)[None]  # the mouth's corners pass each other
-    assert _worst(folds, mean, torn)[1] > 0
-
-
-def test_the_quick_sum_is_the_rigs_own(folds, mean):
-    table = plausible(3)
-    for weights, points in zip(table, folds.positions(table).transpose(2, 0, 1), strict=True):
-        np.testing.assert_allclose(points, posed_vertices(mean, weights)[: len(points)], atol=2e-3)
-
-
-def test_no_shape_and_no_key_expression_folds_the_skin(folds, mean):
-    """ARKit's mouthClose closes the lips over the opened jaw; alone it is no expression, so it is tried with jawOpen."""
-    singles = np.eye(51, dtype=np.float32)
-    singles[INDEX["mouthClose"], INDEX["jawOpen"]] = 1.0
-    table = np.concatenate([singles, singles / 2, expressions.key_weights()])
-    share, soft = _worst(folds, mean, table)
-    assert share < 1e-3
-    assert soft == 0
-
-
-def test_plausible_combinations_do_not_fold_the_skin(folds, mean):
-    share, soft = _worst(folds, mean, plausible(1000))
-    assert share < 1e-3
-    assert soft == 0
 
 
 # -- lids -----------------------------------------------------------------------------------------------------------
@@ -213,7 +66,9 @@ def test_a_blink_closes_every_eye(rims, mean, people):
         assert max(_gap(closed, rim) for rim in rims) < 0.3
 
 
-@pytest.mark.parametrize("other", ["eyeSquint", "eyeLookDown", "eyeLookUp", "eyeWide", "cheekSquint", "noseSneer", "mouthSmile"])
+@pytest.mark.parametrize(
+    "other", ["eyeSquint", "eyeLookDown", "eyeLookUp", "eyeWide", "cheekSquint", "noseSneer", "mouthSmile"]
+)
 def test_a_blink_stays_closed_with_other_shapes(rims, mean, people, other):
     for basis in (mean, *people[:3]):
         posed = posed_vertices(basis, weights_of(eyeBlink=1, **{other: 1}))
@@ -240,7 +95,9 @@ def test_the_chord_of_the_blink_would_cut_into_the_eyeball(mean, rims):
     middle = rim[len(rim) // 3 : -(len(rim) // 3)]
     half = weights_of(eyeBlink=0.5)
     chord = mean.neutral + np.tensordot(half, mean.deltas, 1)
-    with_arc, without = (np.linalg.norm(v[middle] - eye.centre, axis=1).mean() for v in (posed_vertices(mean, half), chord))
+    with_arc, without = (
+        np.linalg.norm(v[middle] - eye.centre, axis=1).mean() for v in (posed_vertices(mean, half), chord)
+    )
     assert with_arc - without > 0.3
 
 
@@ -446,4 +303,6 @@ def test_correctives_are_continuous_and_bounded(mean):
 def test_identity_changes_the_correctives(people):
     first, second = people[:2]
     assert all(a.shapes == b.shapes for a, b in zip(first.correctives, second.correctives, strict=True))
-    assert max(np.abs(a.delta - b.delta).max() for a, b in zip(first.correctives, second.correctives, strict=True)) > 0.2
+    assert (
+        max(np.abs(a.delta - b.delta).max() for a, b in zip(first.correctives, second.correctives, strict=True)) > 0.2
+    )
