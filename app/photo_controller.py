@@ -245,10 +245,11 @@ class PhotoController(QObject):
 
 def reprojected_landmarks(face: FaceAsset) -> FloatArray:
     """Where the fitted face puts the 68 points: (68, 2) float32 image px, NaN where the model lacks one."""
+    from engine.rig import posed_vertices
+
     fit, rig = face.fit, face.rig
     known = fit.landmark_vertices >= 0
     indices = fit.landmark_vertices[known]
-    vertices = rig.neutral[indices] + np.tensordot(fit.weights, rig.deltas[:, indices], 1)
     points = np.full((len(known), 2), np.nan, np.float32)
-    points[known] = project(fit.camera, vertices.astype(np.float32))
+    points[known] = project(fit.camera, posed_vertices(rig, fit.weights)[indices])
     return points

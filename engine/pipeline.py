@@ -14,7 +14,7 @@ from engine.detail.predictor import STATIC, DetailPredictor, DetailRequest, Deta
 from engine.landmarks import LandmarkDetector
 from engine.packs.pack import ModelPack
 from engine.rasterize import uv_raster
-from engine.rig import make_basis, pose
+from engine.rig import make_basis, pose, posed_vertices
 from engine.steps import scaled
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
 
@@ -156,9 +156,7 @@ def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture) -> DetailRequ
     skin = uv_raster(topology, window.map_size).covered
     coarse = uv_raster(topology, _DEFORMATION_PX)
     faces = topology.faces[: topology.skin.faces[1]]
-    deformation = np.stack(
-        [coarse.interpolate(np.tensordot(h, rig.deltas, 1).astype(np.float32), faces) for h in rig.key_weights]
-    )
+    deformation = np.stack([coarse.interpolate(posed_vertices(rig, h) - rig.neutral, faces) for h in rig.key_weights])
     n = window.map_size
     visibility: FloatArray = texture.visibility
     if visibility.shape[0] != n:

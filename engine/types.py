@@ -199,6 +199,35 @@ class SkinTexture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Corrective:
+    """What two shapes need beside their sum when they act together: a combination shape."""
+
+    shapes: tuple[int, int]
+    """It is added by the product of the two weights a b; an in-between, of twice the same shape, by 4 a (1 - a)."""
+    delta: FloatArray
+    """(V, 3) float32 mm."""
+
+    def __post_init__(self) -> None:
+        frozen("delta", self.delta, (None, 3))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eyeball:
+    """A part that turns as a whole about its centre."""
+
+    vertices: tuple[int, int]
+    """First vertex and one past the last."""
+    centre: FloatArray
+    """(3,) float32 mm on the neutral face."""
+    turns: FloatArray
+    """(51, 3) float32 rad: rotation vector of each shape at weight 1; those of several shapes add up."""
+
+    def __post_init__(self) -> None:
+        frozen("centre", self.centre, (3,))
+        frozen("turns", self.turns, (None, 3))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RigBasis:
     """What turns 51 weights into a mesh and into shares of the key maps, for one person."""
 
@@ -210,6 +239,10 @@ class RigBasis:
     """(51, V) float32 in [0, 1]: how far each shape moves each vertex, over its own maximum."""
     key_weights: FloatArray
     """(K, 51) float32: weights of the key expressions, row 0 neutral."""
+    correctives: tuple[Corrective, ...] = ()
+    """Combination shapes and in-betweens; at any single shape's weight 1 they are silent, so the deltas stay true."""
+    eyeballs: tuple[Eyeball, ...] = ()
+    """Parts that turn rigidly; their deltas are the chords of the turns at weight 1."""
 
     def __post_init__(self) -> None:
         V = frozen("neutral", self.neutral, (None, 3)).shape[0]

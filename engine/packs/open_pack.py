@@ -15,6 +15,8 @@ from engine.detail.predictor import DetailPredictor
 from engine.errors import ModelFileError
 from engine.resources import read_resource
 from engine.types import (
+    Corrective,
+    Eyeball,
     EyeChart,
     FaceBox,
     Fit,
@@ -66,6 +68,11 @@ class OpenPack:
         self._matrix: csr_matrix = csr_matrix(
             (arrays["matrix_data"], arrays["matrix_indices"], indptr), shape=(V, self._mean.shape[0])
         )
+        self._corrective_pairs: IntArray = arrays["corrective_pairs"]  # (C, 2)
+        self._corrective_mean: FloatArray = arrays["corrective_mean"]  # (468, 3, C)
+        self._corrective_core: FloatArray = arrays["corrective_core"].astype(np.float32)  # (468, 3, C, I')
+        self._corrective_motion: FloatArray = arrays["corrective_motion"].astype(np.float32)  # (C, V - skin, 3)
+        self._eyes = tuple(zip(arrays["eye_anchors"], arrays["eye_offsets"], arrays["eye_turns"], strict=True))
         self.topology = _topology(arrays, V)
         identities = self._core.shape[3]
         self.identity_mean: FloatArray = np.zeros(identities, np.float32)
@@ -103,6 +110,26 @@ class OpenPack:
         deltas = np.ascontiguousarray(fine[:, :, 1:].transpose(2, 0, 1)) * self._follow[None, :, None]
         deltas[:, self.topology.skin.vertices[1] :] += self._motion
         return neutral.astype(np.float32), deltas.astype(np.float32)
+
+    def correctives(self, identity: FloatArray) -> tuple[Corrective, ...]:
+        """What combinations of shapes need beside their sum, for one person."""
+        modes = self._corrective_core.shape[3]
+        control = self._corrective_mean + self._corrective_core @ identity[:modes].astype(np.float32)  # (468, 3, C)
+        rows, _, count = control.shape
+        fine = (self._matrix @ control.reshape(rows, -1)).reshape(-1, 3, count) * self._follow[:, None, None]
+        deltas = np.ascontiguousarray(fine.transpose(2, 0, 1), np.float32)
+        deltas[:, self.topology.skin.vertices[1] :] += self._corrective_motion
+        pairs = self._corrective_pairs.tolist()
+        return tuple(Corrective((a, b), delta) for (a, b), delta in zip(pairs, deltas, strict=True))
+
+    def eyeballs(self, identity: FloatArray) -> tuple[Eyeball, ...]:
+        """The two eyeballs, the person's right one first."""
+        control = self._mean[:, :, 0] + self._core[:, :, 0] @ identity.astype(np.float32)
+        balls = (part for part in self.topology.parts if part.kind == "eye")
+        return tuple(
+            Eyeball(ball.vertices, (anchor @ control + offset).astype(np.float32), turns)
+            for ball, (anchor, offset, turns) in zip(balls, self._eyes, strict=True)
+        )
 
     @functools.cached_property
     def _detail(self) -> DetailPredictor:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.arrays import ByteArray, FloatArray, IntArray
 from engine.detail.predictor import DetailPredictor
-from engine.types import EyeChart, FaceBox, Fit, Landmarks, Photo, Progress, SkinTexture, Topology, ViewOptions
+from engine.types import (
+    Corrective,
+    Eyeball,
+    EyeChart,
+    FaceBox,
+    Fit,
+    Landmarks,
+    Photo,
+    Progress,
+    SkinTexture,
+    Topology,
+    ViewOptions,
+)
 
 if TYPE_CHECKING:
     from engine.export.results import FileFormats
@@ -60,6 +72,14 @@ class ModelPack(Protocol):
 
     def shapes(self, identity: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Neutral (V, 3) and shape-minus-neutral (51, V, 3) of one person, float32 mm."""
+        ...
+
+    def correctives(self, identity: FloatArray) -> tuple[Corrective, ...]:
+        """What combinations of shapes need beside their sum, for one person; empty where the model is plainly linear."""
+        ...
+
+    def eyeballs(self, identity: FloatArray) -> tuple[Eyeball, ...]:
+        """The parts that turn rigidly with the gaze, for one person."""
         ...
 
     def predictor(self) -> DetailPredictor:

@@ -19,7 +19,7 @@ import numpy as np
 from engine import expressions
 from engine.arrays import DoubleArray, IntArray
 from engine.resources import MANIFEST, RESOURCES
-from engine.training import anthropometry, distill, parts, sources
+from engine.training import anthropometry, correctives, distill, gaze, parts, sources
 from engine.training.blendshapes import ExpressionRig
 from engine.training.cage import POINTS, Cage, make_cage
 from engine.training.landmark_map import landmark_map
@@ -37,6 +37,7 @@ _MAP_SIZE = 1024
 _CHART_SHARE = 0.955
 """Share of the window's side that the skin's chart spans; the rest is padding."""
 _ATLAS_PX = 1024
+_CORRECTIVE_MODES = 20  # the first modes carry 99.6 % of how faces differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +68,74 @@ def template(network: distill.DenseNetwork, portraits: list[sources.Portrait], c
     return anthropometry.calibrated(np.mean(faces, 0), cage.mirror)
 
 
-def bilinear_core(rig: ExpressionRig, mean: DoubleArray, modes: distill.Modes) -> tuple[DoubleArray, DoubleArray]:
-    """Mean (468, 3, 52) and core (468, 3, 52, I): positions of the points per expression and identity mode, mm.
+@dataclass(frozen=True, slots=True, eq=False)
+class Bilinear:
+    """Positions of the points (shape 0 neutral) and corrective displacements, per identity mode, mm."""
+
+    mean: DoubleArray
+    """(468, 3, 52): the average face and its shapes."""
+    core: DoubleArray
+    """(468, 3, 52, I): what one SD of each mode adds."""
+    corrective_mean: DoubleArray
+    """(468, 3, C)."""
+    corrective_core: DoubleArray
+    """(468, 3, C, I')."""
+
+
+def bilinear(rig: ExpressionRig, mean: DoubleArray, directions: DoubleArray) -> Bilinear:
+    """The shapes of a face as a linear function of its identity modes, directions (I, 468, 3) mm.
 
     The expression part of mode i is the difference that one SD of the mode makes to the shapes, so that the shapes follow
     the face they act on.
     """
-    average = rig.shapes(mean)
+    average, average_correctives = rig.shapes_and_correctives(mean)
     mean_core = np.concatenate([mean[..., None], average.transpose(1, 2, 0)], 2)
-    core = np.empty((*mean_core.shape, len(modes.directions)))
-    for i, direction in enumerate(modes.directions):
-        change = (rig.shapes(mean + direction) - rig.shapes(mean - direction)) / 2
-        core[..., i] = np.concatenate([direction[..., None], change.transpose(1, 2, 0)], 2)
-    return mean_core, core
+    core = np.empty((*mean_core.shape, len(directions)))
+    corrective_mean = average_correctives.transpose(1, 2, 0)
+    corrective_core = np.empty((*corrective_mean.shape, min(len(directions), _CORRECTIVE_MODES)))
+    for i, direction in enumerate(directions):
+        if i < corrective_core.shape[-1]:
+            (more, more_too), (less, less_too) = (rig.shapes_and_correctives(mean + s * direction) for s in (1, -1))
+            corrective_core[..., i] = (more_too - less_too).transpose(1, 2, 0) / 2
+        else:
+            more, less = rig.shapes(mean + direction), rig.shapes(mean - direction)
+        core[..., i] = np.concatenate([direction[..., None], (more - less).transpose(1, 2, 0) / 2], 2)
+    return Bilinear(mean_core, core, corrective_mean, corrective_core)
+
+
+def corrective_arrays(model: Bilinear, to_control: DoubleArray) -> dict[str, np.ndarray]:
+    """The pack's arrays of the correctives, as control points."""
+    return {
+        "corrective_pairs": correctives.pairs(),
+        "corrective_mean": np.einsum("ab,bce->ace", to_control, model.corrective_mean).astype(np.float32),
+        "corrective_core": np.einsum("ab,bcei->acei", to_control, model.corrective_core).astype(np.float16),
+    }
+
+
+def corrective_motion(meshes: list[parts.PartMesh], mean: DoubleArray, control: DoubleArray) -> DoubleArray:
+    """(C, n, 3) mm: own motion of all parts' vertices per corrective; what is rigid on the jaw keeps to its arc."""
+    half_open = ExpressionRig.half_open_affine(mean)
+    motion = np.zeros((len(correctives.NAMES), sum(len(m.offsets) for m in meshes), 3))
+    row, jaw_open = correctives.NAMES.index(("jawOpen", "jawOpen")), expressions.SHAPE_INDEX["jawOpen"]
+    start = 0
+    for mesh in meshes:
+        end = start + len(mesh.offsets)
+        if mesh.motion[jaw_open].any():
+            points = mesh.anchors @ control + mesh.offsets
+            motion[row, start:end] = np.concatenate([points, np.ones((len(points), 1))], 1) @ half_open
+        start = end
+    return motion
+
+
+def eye_arrays(meshes: list[parts.PartMesh], control: DoubleArray) -> dict[str, np.ndarray]:
+    """Where the eyeballs' centres lie, right eye first (anchors @ control + offset), and how they turn."""
+    anchors = np.array([next(m for m in meshes if m.name == f"eye_{s}").anchors[0] for s in ("right", "left")])
+    centres = np.array([anthropometry.EYE_CENTRE_MM * (s, 1, 1) for s in (1, -1)])
+    return {
+        "eye_anchors": anchors.astype(np.float32),
+        "eye_offsets": (centres - anchors @ control).astype(np.float32),
+        "eye_turns": np.array([gaze.turns(side) for side in ("Right", "Left")], np.float32),
+    }
 
 
 def _to_control(matrix: csr_matrix) -> DoubleArray:
@@ -156,7 +212,8 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
     samples = distill.responses(network, crops, cage.mirror, settings.warps, rng)
     modes = distill.identity_modes(samples, mean, cage.mirror, settings.identities, rng)
     rig = ExpressionRig(mean, cage.faces, cage.mirror)
-    mean_core, core = bilinear_core(rig, mean, modes)
+    model = bilinear(rig, mean, modes.directions)
+    mean_core, core = model.mean, model.core
 
     fine, faces = loop_matrix(cage.faces, POINTS, settings.subdivisions)
     to_control = _to_control(fine)
@@ -188,6 +245,9 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
         "offsets": offsets.astype(np.float32),
         "follow": np.concatenate([np.ones(fine.shape[0]), *(m.follow for m in meshes)]).astype(np.float32),
         "motion": np.concatenate([m.motion for m in meshes], 1).astype(np.float16),
+        **corrective_arrays(model, to_control),
+        "corrective_motion": corrective_motion(meshes, mean, mean_control[:, :, 0]).astype(np.float16),
+        **eye_arrays(meshes, mean_control[:, :, 0]),
         "faces": np.concatenate(all_faces).astype(np.int32),
         "uvs": np.concatenate(uvs).astype(np.float32),
         "mirror": np.concatenate([skin_mirror, fine.shape[0] + _mirror_index(vertices[fine.shape[0] :])]).astype(

@@ -12,9 +12,9 @@ import numpy as np
 
 from engine import expressions
 from engine.arrays import ByteArray, DoubleArray, FloatArray, IntArray
+from engine.training import gaze
 from engine.training.anthropometry import EYE_CENTRE_MM, EYE_RADIUS_MM
 
-_LOOK_RAD = {"Up": np.radians(25), "Down": np.radians(25), "In": np.radians(30), "Out": np.radians(30)}
 _IRIS_RAD = np.arcsin(5.9 / EYE_RADIUS_MM)  # visible iris 11.8 mm across
 _PUPIL_RAD = np.arcsin(1.9 / EYE_RADIUS_MM)
 _CHART_RAD = np.radians(110)  # polar angle at the edge of the eye's disc in the chart
@@ -70,23 +70,13 @@ def eye(side: str, rim_anchor: DoubleArray, template: DoubleArray, chart: tuple[
     direction = np.concatenate([[0.0], around.ravel()])
     radius = np.minimum(radius, 1.0) * chart[2]
     uvs = np.stack([chart[0] + radius * np.cos(direction), chart[1] + radius * np.sin(direction)], -1)
-    motion = _still(len(ball))
-    for name, angle in _LOOK_RAD.items():
-        c, s = np.cos(angle), np.sin(angle)
-        if name in ("Up", "Down"):
-            s = s if name == "Up" else -s
-            rotation = np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
-        else:  # In: towards the nose
-            s = s * (-sign if name == "In" else sign)
-            rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-        motion[expressions.SHAPE_INDEX[f"eyeLook{name}{side}"]] = ball @ rotation.T - ball
     return PartMesh(
         name=f"eye_{side.lower()}",
         kind="eye",
         anchors=np.tile(rim_anchor, (len(ball), 1)),
         offsets=ball + centre - rim_anchor @ template,
         follow=np.zeros(len(ball)),
-        motion=motion,
+        motion=gaze.motion(ball, side),
         faces=np.concatenate([cap, rings]).astype(np.int32),
         uvs=uvs,
     )

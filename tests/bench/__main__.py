@@ -11,15 +11,18 @@ import sys
 from tests.environment import prepared_display
 
 PARTS = ("start", "stages", "window", "fit", "rig", "turned")
+ON_REQUEST = ("gallery",)
+"""Parts that write files: only when named."""
 
 
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="NAME", help=f"any of: {', '.join(PARTS)} (default: all)")
+    known = f"any of: {', '.join(PARTS)} (default: all of these); {', '.join(ON_REQUEST)}"
+    parser.add_argument("parts", nargs="*", metavar="NAME", help=known)
     chosen = parser.parse_args()
-    if unknown := set(chosen.parts) - set(PARTS):
-        parser.error(f"there is no measurement called {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+    if unknown := set(chosen.parts) - {*PARTS, *ON_REQUEST}:
+        parser.error(f"there is no measurement called {', '.join(sorted(unknown))}; choose {known}")
     with prepared_display():
         from tests.bench import measures
 

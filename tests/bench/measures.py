@@ -174,6 +174,14 @@ def turned() -> Iterator[str]:
     ctx.release()
 
 
+def gallery() -> Iterator[str]:
+    """Contact sheets of all shapes and key expressions (see ``tests.bench.gallery``)."""
+    from tests.bench import gallery as sheets
+
+    for path in sheets.written(sheets.FOLDER):
+        yield str(path.relative_to(ROOT))
+
+
 MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "start": start,
     "stages": stages,
@@ -181,4 +189,5 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "fit": fit,
     "rig": rig,
     "turned": turned,
+    "gallery": gallery,
 }

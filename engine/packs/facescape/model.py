@@ -28,6 +28,8 @@ from engine.packs.facescape.texture import network_crop, unwrap_surface
 from engine.packs.facescape.texture_exact import ExactTexture
 from engine.packs.facescape.texture_topology import front_topology
 from engine.types import (
+    Corrective,
+    Eyeball,
     EyeChart,
     FaceBox,
     Fit,
@@ -156,6 +158,14 @@ class FaceScapePack:
     def head(self, identity: FloatArray, expression: FloatArray) -> FloatArray:
         """The whole head of one person in one expression (E,): (n, 3) float32 mm, in the original's order."""
         return np.asarray(np.tensordot(expression, self._person(identity), 1), np.float32)
+
+    def correctives(self, identity: FloatArray) -> tuple[Corrective, ...]:
+        """None: the original's model is linear in the weights."""
+        return ()
+
+    def eyeballs(self, identity: FloatArray) -> tuple[Eyeball, ...]:
+        """None: the original's front mesh has no eyeballs."""
+        return ()
 
     def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, vertices: FloatArray) -> SkinTexture:
         """The 4096 texture: sub-pixel with visibility and fill, or with ``exact`` the original's."""
