@@ -10,12 +10,14 @@ import numpy as np
 
 from engine.arrays import ByteArray, FloatArray
 from engine.detail.predictor import STATIC, DetailRequest
-from engine.eyes import toned_eyes
+from engine.eyes import read_eyes, skin_grey, toned_eyes, with_gaze
 from engine.fitting import fit
 from engine.landmarks import LandmarkDetector
+from engine.not_skin import not_skin
 from engine.packs.pack import ModelPack
 from engine.rasterize import uv_raster
 from engine.rig import make_basis, pose
+from engine.skin_mending import mended
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture, Topology
 from engine.unwrap import unwrap
 
@@ -79,8 +81,13 @@ def build_face(
     clock.lap("fit")
     yield Progress("Laying the photo on the face", _TEXTURE)
     fitted = pose(rig, found.weights)
-    painted = toned_eyes(pack.base_texture, pack.eye_charts, photo, landmarks)
-    texture = unwrap(photo, found.camera, pack.topology, fitted.vertices, painted)
+    eyes = read_eyes(photo, landmarks, found.camera)
+    painted = toned_eyes(pack.base_texture, pack.eye_charts, eyes, skin_grey(photo, landmarks))
+    hidden = not_skin(photo, landmarks, found.camera)
+    texture = unwrap(photo, found.camera, pack.topology, fitted.vertices, painted, not_skin=hidden)
+    if pack.dense_vertices is not None:
+        texture = mended(texture, pack.topology, rig.neutral, pack.dense_vertices)
+    found = with_gaze(found, eyes, pack.topology, fitted.vertices)
     clock.lap("texture")
     yield Progress("Reading the skin's detail", _DETAIL)
     request = detail_request(pack.topology, rig, texture, (STATIC,))

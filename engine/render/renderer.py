@@ -204,6 +204,8 @@ class FaceRenderer:
         self.ctx.depth_func = "<="
         for part in state.face.topology.parts:
             program.set(part_kind=_part_kind(part), detail_strength=view.detail_strength if _has_detail(part) else 0.0)
+            if view.look == "texture" and part in mesh.eye_axes:
+                program.set(eye_axis=tuple((eye.view_from_model[:3, :3] @ mesh.eye_axes[part]).tolist()))
             mesh.draw_part(program, part, fine=not state.interactive)
 
     def _draw_wireframe(

@@ -17,7 +17,7 @@ _CROWNS = {
     "lower": ((5.2, 9.0), (5.7, 9.3), (6.9, 10.4), (7.0, 8.8), (7.1, 8.2), (11.0, 7.5), (10.5, 7.0)),
 }
 _ARCH = {"upper": (28.5, 38.0), "lower": (26.0, 35.0)}  # half width and depth, mm
-_PLACE = {"upper": (-2.6, -6.6), "lower": (-0.6, -9.2)}  # biting edge from the lips' middle: y, z mm
+_PLACE = {"upper": (-2.6, -6.6), "lower": (-1.6, -9.2)}  # biting edge from the lips' middle: y, z mm
 _ACROSS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # places of the columns on a tooth
 _GROOVE_MM, _EMBRASURE_MM, _PAPILLA_MM = 0.7, 0.9, 1.6
 # Rows from the upper end of the gum over the biting edge to the inside: share of the crown's height, mm beyond it, inset,

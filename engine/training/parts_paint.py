@@ -18,7 +18,7 @@ from engine.training.parts import (
     TONGUE_BOX,
 )
 
-_SKIN, _GUM, _TOOTH = (198, 152, 130), (186, 108, 104), (228, 219, 203)
+_SKIN, _GUM, _TOOTH = (198, 152, 130), (186, 108, 104), (238, 230, 217)
 _WHITE, _IRIS, _PUPIL = (228, 222, 216), (96, 68, 46), (10, 8, 8)
 _SEED = 7
 
