@@ -102,6 +102,7 @@ class FaceMesh:
             ("edges", True): ctx.buffer(tables.fine_edges),
         }
         self._arrays: dict[tuple[Program, str, bool], moderngl.VertexArray] = {}
+        self._behind: FloatArray | None = None
         self._pose: Pose | None = None
         self._pose_is_fine = False
         self.edge_mm = 1.0
@@ -115,6 +116,7 @@ class FaceMesh:
         light = np.ones((self.topology.vertex_count, 1), np.float32)
         light[: self.topology.skin.vertices[1], 0] = tables.shade.of_skin(face.rig.neutral)
         self._light.write(tables.fine.refine_vertices(light[tables.vertex_of_corner]))
+        self._behind = None
         ends = face.rig.neutral[tables.vertex_of_corner[tables.edges]]
         self.edge_mm = float(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).mean()) if len(ends) else 1.0
         self._pose = None
@@ -140,7 +142,8 @@ class FaceMesh:
         if first_vertex == self.topology.vertex_count:
             return
         first, first_edge = tables.behind
-        corners = tables.shade.of_parts(pose.vertices)[tables.vertex_of_corner[first:] - first_vertex]
+        self._behind = tables.shade.of_parts(pose.vertices, None if fine else self._behind)
+        corners = self._behind[tables.vertex_of_corner[first:] - first_vertex]
         self._light.write(corners, offset=first * _FLOAT_BYTES)
         if fine:
             ends = tables.edges[first_edge:] - first

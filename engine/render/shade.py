@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_LOOPS = 8
-# Depth added to the distance behind a rim (lids and lips have a thickness), least light, share of the sides' shade.
-_BEHIND = {"eye": (1.1, 0.38, 0.3), "socket": (1.1, 0.30, 0.3), "mouth": (1.5, 0.14, 0.55)}
+# Depth added to the distance behind a rim (lids and lips have a thickness), least light, share of the sides' shade, and
+# how light grows with the share of the sky: pale teeth in a red mouth pass much of it on.
+_BEHIND = {"eye": (1.2, 0.30, 0.3, 0.9), "socket": (1.1, 0.30, 0.3, 0.7), "mouth": (1.5, 0.14, 0.55, 0.5)}
 # Light in a hollow: passes of the smoothing that tells how deep it is, and darkening per mm, for wide and for narrow ones.
-_HOLLOWS = ((24, 0.07), (5, 0.40))
+_HOLLOWS = ((24, 0.07), (5, 0.50))
 _HOLLOW_RANGE = (0.30, 1.10)
 
 
@@ -43,17 +44,23 @@ class Shade:
         """(skin vertices,) float32 about 1: less in hollows, a little more on ridges; of a person at rest."""
         return self._hollows(neutral[: self._topology.skin.vertices[1]])
 
-    def of_parts(self, vertices: FloatArray) -> FloatArray:
+    def of_parts(self, vertices: FloatArray, before: FloatArray | None = None) -> FloatArray:
         """(V - skin vertices,) float32 in [0, 1]: light that a pose lets through to eyes, sockets and mouth.
+
+        Args:
+            vertices: (V, 3) float32 mm.
+            before: of an earlier pose of the same face: sockets, which hardly change, are taken from there.
 
         Source: the share of the sky that a long slit leaves open, (sin a + sin b) / 2 with the angles from straight ahead
         to both its edges (form factor of a strip, Siegel & Howell, Thermal Radiation Heat Transfer).
         """
         first = self._topology.skin.vertices[1]
-        result = np.ones(len(vertices) - first, np.float32)
+        result = np.ones(len(vertices) - first, np.float32) if before is None else before.copy()
         if self._of_part is None:
             self._of_part = _assigned(self._topology, self._openings, vertices)
         for part, opening in self._of_part.items():
+            if before is not None and part.kind == "socket":
+                continue
             run = slice(*part.vertices)
             through = _through(vertices[run], vertices[opening.upper], vertices[opening.lower], _BEHIND[part.kind])
             result[run.start - first : run.stop - first] = through
@@ -61,9 +68,9 @@ class Shade:
 
 
 def _through(
-    points: FloatArray, upper: FloatArray, lower: FloatArray, behind: tuple[float, float, float]
+    points: FloatArray, upper: FloatArray, lower: FloatArray, behind: tuple[float, float, float, float]
 ) -> FloatArray:
-    depth_mm, least, sides = behind
+    depth_mm, least, sides, growth = behind
     x, y, z = points.T
 
     def rim(chain: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -72,7 +79,8 @@ def _through(
         return np.interp(x, across, chain[order, 1]), np.interp(x, across, chain[order, 2])
 
     def sine(free: FloatArray, edge_z: FloatArray) -> FloatArray:
-        return np.asarray(free / np.hypot(free, np.maximum(edge_z - z, 0.0) + depth_mm))
+        behind = np.maximum(edge_z - z, 0.0) + depth_mm
+        return np.asarray(free / np.sqrt(free * free + behind * behind))
 
     upper_y, upper_z = rim(upper)
     lower_y, lower_z = rim(lower)
@@ -80,7 +88,7 @@ def _through(
     corners = upper[[0, -1]]
     low, high = corners[corners[:, 0].argmin()], corners[corners[:, 0].argmax()]
     open_aside = 0.5 * np.maximum(sine(x - low[0], low[2]) + sine(high[0] - x, high[2]), 0.0)
-    light = open_up**0.5 * (1.0 - sides + sides * open_aside)
+    light = open_up**growth * (1.0 - sides + sides * open_aside)
     return np.asarray(least + (1.0 - least) * light, np.float32)
 
 
@@ -104,8 +112,8 @@ def _loops(faces: IntArray) -> list[IntArray]:
     """Closed border loops (n,) of a mesh, longest first; none where it has more than a face has."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
     count = int(faces.max(initial=0)) + 1
-    keys, back = edges[:, 0] * count + edges[:, 1], edges[:, 1] * count + edges[:, 0]
-    border = edges[~np.isin(keys, back)]
+    _, place, times = np.unique(edges.min(1) * count + edges.max(1), return_index=True, return_counts=True)
+    border = edges[place[times == 1]]
     following = dict(border.tolist())
     if len(following) != len(border):
         return []  # a vertex where borders touch: no plain holes

@@ -18,18 +18,16 @@ _CROWNS = {
 }
 _ARCH = {"upper": (28.5, 38.0), "lower": (26.0, 35.0)}  # half width and depth, mm
 _PLACE = {"upper": (-2.6, -6.6), "lower": (-1.6, -9.2)}  # biting edge from the lips' middle: y, z mm
-_ACROSS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # places of the columns on a tooth
+_ACROSS = (0.0, 0.16, 0.5, 0.84)  # places of the columns on a tooth
 _GROOVE_MM, _EMBRASURE_MM, _PAPILLA_MM = 0.7, 0.9, 1.6
 # Rows from the upper end of the gum over the biting edge to the inside: share of the crown's height, mm beyond it, inset,
 # share of the tooth's roundness, place in the chart (0 gum .. 1 inside).
 _PROFILE = (
     (1.0, 7.0, -2.6, 0.0, 0.0),
-    (1.0, 3.0, 0.1, 0.1, 0.12),
     (1.0, 0.3, 0.35, 0.25, 0.24),
     (1.0, -0.1, 0.0, 0.3, 0.27),  # the neck, a step behind the gum
     (0.75, 0.0, 0.3, 0.8, 0.36),
-    (0.45, 0.0, 0.35, 1.0, 0.50),
-    (0.15, 0.0, 0.1, 1.0, 0.64),
+    (0.3, 0.0, 0.3, 1.0, 0.57),
     (0.02, 0.0, -0.35, 1.0, 0.72),
     (0.0, 0.0, -0.9, 1.0, 0.76),
     (0.06, 0.0, -1.7, 0.8, 0.82),
@@ -112,7 +110,7 @@ def tongue(
     lip_anchor: DoubleArray, box: tuple[float, float, float, float], template: DoubleArray, jaw: dict[str, DoubleArray]
 ) -> PartMesh:
     """A resting tongue: a dome with a groove along its middle, its tip behind the lower front teeth."""
-    rows, columns = 17, 21
+    rows, columns = 13, 15
     s, t = np.meshgrid(np.linspace(0, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     lip = lip_anchor @ template
     tip = np.sqrt(np.clip(1 - (1 - np.clip(s / 0.4, 0, 1)) ** 2, 0, 1))  # rounded in front, in plan and in height

@@ -62,9 +62,9 @@ def eye(side: str, rim_anchor: DoubleArray, template: DoubleArray, chart: tuple[
     """An eyeball of 12 mm radius with the pole in front; ``rim_anchor`` (468,) averages the lids. chart = u, v, radius."""
     sign = -1.0 if side == "Right" else 1.0
     centre = EYE_CENTRE_MM * (-sign, 1, 1)
-    visible, hidden = np.linspace(IRIS_RAD, np.radians(95), 15), np.linspace(np.radians(95), np.radians(155), 5)
-    angles = np.concatenate([np.linspace(0, IRIS_RAD, 8)[1:], visible[1:], hidden[1:]])
-    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    visible, hidden = np.linspace(IRIS_RAD, np.radians(95), 11), np.linspace(np.radians(95), np.radians(150), 3)
+    angles = np.concatenate([np.linspace(0, IRIS_RAD, 6)[1:], visible[1:], hidden[1:]])
+    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     polar, around = np.meshgrid(angles, turn, indexing="ij")
     ball = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], -1).reshape(-1, 3)
     ball = np.concatenate([[[0.0, 0.0, 1.0]], ball])
@@ -171,8 +171,7 @@ def mouth_bag(rim: DoubleArray, box: tuple[float, float, float, float]) -> PartM
         (0.0, np.zeros(3), 1.0),
         (0.0, 1.5 * back + 0.8 * up, 1.0),
         (-0.02, 3.2 * back + 4.5 * up, 1.0),
-        (-0.06, 4.6 * back + 8.5 * up, 0.97),
-        (-0.1, 9.0 * back + 10.5 * up, 0.95),
+        (-0.08, 6.0 * back + 9.5 * up, 0.96),
         (-0.1, 15.0 * back + 15.0 * up, 0.95),
         (-0.05, 30.0 * back + 14.0 * up, 0.9),
         (0.3, 44.0 * back + 6.0 * up, 0.7),
