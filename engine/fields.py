@@ -36,7 +36,7 @@ def reduced(field: FloatArray, size: int) -> FloatArray:
     return np.asarray(cv2.resize(field, (size, size), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def look_up(field: FloatArray, px: FloatArray, *, blend: bool = True) -> FloatArray:
+def look_up(field: FloatArray | ByteArray, px: FloatArray, *, blend: bool = True) -> FloatArray:
     """Values at pixel positions (..., 2) (centres at +0.5), bilinear or nearest; outside the field is 0."""
     import cv2
 
@@ -58,3 +58,33 @@ def distance_inside(mask: ByteArray) -> FloatArray:
     import cv2
 
     return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
+
+
+def averaged(image: FloatArray, weight: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Weighted mean of an image at n x n, and the mean weight."""
+    total = reduced(weight, n)
+    summed = reduced(image * weight[..., None], n).reshape(n, n, -1)
+    return np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32), total
+
+
+def push_pull(image: FloatArray, weight: FloatArray, default: FloatArray) -> FloatArray:
+    """Fill pixels of no weight smoothly from those that have some.
+
+    Args:
+        image: (n, n, C) float32.
+        weight: (n, n) float32 in [0, 1].
+        default: (C,) float32, the value if nothing has weight.
+
+    Source:
+        Gortler et al., The Lumigraph (SIGGRAPH 1996), section 3.5.
+    """
+    import cv2
+
+    n = image.shape[0]
+    if n <= 1:
+        return np.asarray(np.where(weight[..., None] > 0, image, default), np.float32)
+    half = (n + 1) // 2
+    mean, total = averaged(image, weight, half)
+    coarse = push_pull(mean, np.minimum(1.0, 4.0 * total), default)
+    back = cv2.resize(coarse, (n, n), interpolation=cv2.INTER_CUBIC).reshape(image.shape)  # linear shows its blocks
+    return np.asarray(weight[..., None] * image + (1.0 - weight[..., None]) * back, np.float32)

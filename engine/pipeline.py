@@ -14,7 +14,7 @@ from engine.detail.predictor import STATIC, DetailPredictor, DetailRequest, Deta
 from engine.landmarks import LandmarkDetector
 from engine.packs.pack import ModelPack
 from engine.rasterize import uv_raster
-from engine.rig import make_basis, pose, posed_vertices
+from engine.rig import make_basis, posed_vertices
 from engine.steps import scaled
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
 
@@ -70,8 +70,7 @@ def build_face(
     rig = make_basis(pack, found.identity)
     clock.lap("fit")
     yield Progress("Laying the photo on the face", _TEXTURE)
-    fitted = pose(rig, found.weights)
-    texture = pack.surface(photo, landmarks, found, fitted.vertices)
+    texture, found = pack.surface(photo, landmarks, found, rig)
     clock.lap("texture")
     yield Progress("Reading the skin's detail", _DETAIL)
     request = detail_request(pack, rig, texture, (STATIC,))

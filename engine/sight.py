@@ -18,7 +18,7 @@ _ZBUFFER_PX = 700  # longer side of the depth picture
 _FAR_MM = -1e4  # depth of an empty pixel
 
 # Cosines of the angle between skin and viewing direction: below the first nothing is read, above the second all.
-_COSINE_RAMP = (0.12, 0.5)
+_COSINE_RAMP = (0.2, 0.55)
 _GLIMPSE_COSINES = (0.0, 0.12)
 # A depth step this steep between neighbouring depth pixels (about 0.3 mm apart) is an occluding edge, not a slope.
 _EDGE_STEP_MM = 3.0
@@ -48,10 +48,19 @@ class Sight:
     """(R, R) float32 in [0, 1]: the same for skin seen however slantingly; better than an invented colour."""
     doubt: FloatArray
     """(R, R) float32 in [0, 1]: 1 at the outline of the face, where a fit a little off shows hair or background."""
+    skin: FloatArray
+    """(R, R) float32 in [0, 1]: 0 where the photo shows an eye or the inside of the mouth instead."""
 
 
-def see(photo: Photo, camera: WeakPerspective, topology: Topology, vertices: FloatArray, chart: UvChart) -> Sight:
-    """Follow every texel of the chart into the photo."""
+def see(
+    photo: Photo,
+    camera: WeakPerspective,
+    topology: Topology,
+    vertices: FloatArray,
+    chart: UvChart,
+    not_skin: ByteArray | None = None,
+) -> Sight:
+    """Follow every texel of the chart into the photo; ``not_skin`` (H, W) uint8 is 255 where it shows something else."""
     pixels, depth = project(camera, vertices), depth_mm(camera, vertices)
     cosine = vertex_normals(vertices, topology.faces) @ rotation_matrix(camera.rotation)[2].astype(np.float32)
     values = np.column_stack([pixels, depth, cosine]).astype(np.float32)
@@ -60,6 +69,10 @@ def see(photo: Photo, camera: WeakPerspective, topology: Topology, vertices: Flo
     border = np.minimum(texels[..., :2], np.array([W, H], np.float32) - texels[..., :2]).min(-1)  # px inside the photo
     unoccluded, ground_mm = _unoccluded(pixels, depth, topology.faces, camera.scale_px_per_mm, texels)
     open_view = np.clip(border - 0.5, 0.0, 1.0) * unoccluded
+    skin = np.ones(open_view.shape, np.float32)
+    if not_skin is not None:
+        skin -= look_up(not_skin, texels[..., :2]) / np.float32(255.0)
+        open_view *= skin
     visibility = smoothstep(texels[..., 3], *_COSINE_RAMP) * open_view
     doubt = 1.0 - smoothstep(ground_mm, *_DOUBT_RAMP_MM)
     glimpse = smoothstep(texels[..., 3], *_GLIMPSE_COSINES) * open_view * (1.0 - doubt)
@@ -68,6 +81,7 @@ def see(photo: Photo, camera: WeakPerspective, topology: Topology, vertices: Flo
         visibility=_softened(visibility.ravel()[chart.nearest]),
         glimpse=_softened(glimpse.ravel()[chart.nearest]),
         doubt=doubt.ravel()[chart.nearest],
+        skin=skin.ravel()[chart.nearest],
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.arrays import BoolArray, ByteArray, FloatArray, check
 from engine.camera import project
-from engine.fields import blurred, look_up, reduced, smoothstep
+from engine.fields import averaged, blurred, look_up, push_pull, smoothstep
 from engine.rasterize import WHOLE_SQUARE, uv_points_px
 from engine.sight import see, without_strangers
 from engine.types import Photo, SkinTexture, Topology, UvWindow, WeakPerspective
@@ -32,6 +32,7 @@ def unwrap(
     vertices: FloatArray,
     base_texture: ByteArray,
     size: int | None = None,
+    not_skin: ByteArray | None = None,
 ) -> SkinTexture:
     """Paint the skin with the photo, and what the photo does not show from the mirrored side, then smoothly.
 
@@ -42,6 +43,7 @@ def unwrap(
         vertices: (V, 3) float32 mm, in the photo's expression.
         base_texture: (B, B, 3) uint8 RGB of the whole UV square: gives the eyes and the mouth.
         size: pixels along the texture; chosen from the face's size in the photo if None.
+        not_skin: (H, W) uint8: 255 where the photo shows an eye or the inside of the mouth: no skin gets its colours.
 
     Returns:
         Texture of the whole UV square, and the visibility over the UV window.
@@ -56,13 +58,14 @@ def unwrap(
     check("base_texture", base_texture, (None, None, 3), np.uint8)
     size = size or atlas_size(camera, topology, vertices)
     chart = uv_chart(topology, _raster_size(size))
-    sight = see(photo, camera, topology, vertices, chart)
+    sight = see(photo, camera, topology, vertices, chart, not_skin)
     coordinates, covered = sight.coordinates, chart.raster.covered
     source = _shrunk(photo, coordinates, sight.visibility, covered, size)
     visibility = without_strangers(sight, source.sample(coordinates), covered).visibility
     mirrored = look_up(coordinates, chart.mirror_px)
     own = smoothstep(visibility, *_SHARE_RAMP) * chart.padding
     partner = smoothstep(look_up(visibility, chart.mirror_px), *_SHARE_RAMP) * (chart.padding - own)
+    partner *= sight.skin  # what eyes and mouth hide has its colour from the skin beside it, not from across the face
     gain, smooth = _low_frequencies(source, coordinates, chart, own, partner)
     own += np.maximum(chart.padding - own - partner, 0.0) * sight.glimpse
     layers = _Layers(source, coordinates, mirrored, own, partner, gain, smooth)
@@ -160,7 +163,7 @@ def _low_frequencies(
     n = min(_FILL_SIZE, R)
     inside = own * chart.raster.covered
     colours = source.sample(coordinates).astype(np.float32)
-    here, seen = _averaged(colours, inside, n)
+    here, seen = averaged(colours, inside, n)
     mirror_px = cv2.resize(chart.mirror_px, (n, n), interpolation=cv2.INTER_NEAREST) * np.float32(n / R)
     seen_there = look_up(seen, mirror_px)
     weighted = look_up(here * seen[..., None], mirror_px)  # colours of unseen cells mean nothing
@@ -170,42 +173,12 @@ def _low_frequencies(
     mask = both[..., None]
     ratio = np.maximum(blurred(here * mask, radius), 1e-3) / np.maximum(blurred(there * mask, radius), 1e-3)
     gain = np.clip(push_pull(ratio.astype(np.float32), both, np.ones(3, np.float32)), *_GAIN_RANGE)
-    share, _ = _averaged(partner[..., None], chart.raster.covered.astype(np.float32), n)
+    share, _ = averaged(partner[..., None], chart.raster.covered.astype(np.float32), n)
     mixed = seen[..., None] * here + share * gain * there
     weight = seen + share[..., 0]
     colour = (mixed / np.maximum(weight, 1e-3)[..., None]).astype(np.float32)
     known = np.clip(4.0 * weight - 0.2, 0.0, 1.0).astype(np.float32)  # a cell seen in part has its colour, too
     return gain, np.clip(push_pull(colour, known, np.full(3, _MID_GREY, np.float32)), 0.0, 255.0)
-
-
-def _averaged(image: FloatArray, weight: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Weighted mean of an image at n x n, and the mean weight."""
-    total = reduced(weight, n)
-    summed = reduced(image * weight[..., None], n).reshape(n, n, -1)
-    return np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32), total
-
-
-def push_pull(image: FloatArray, weight: FloatArray, default: FloatArray) -> FloatArray:
-    """Fill pixels of no weight smoothly from those that have some.
-
-    Args:
-        image: (n, n, C) float32.
-        weight: (n, n) float32 in [0, 1].
-        default: (C,) float32, the value if nothing has weight.
-
-    Source:
-        Gortler et al., The Lumigraph (SIGGRAPH 1996), section 3.5.
-    """
-    import cv2
-
-    n = image.shape[0]
-    if n <= 1:
-        return np.asarray(np.where(weight[..., None] > 0, image, default), np.float32)
-    half = (n + 1) // 2
-    mean, total = _averaged(image, weight, half)
-    coarse = push_pull(mean, np.minimum(1.0, 4.0 * total), default)
-    back = cv2.resize(coarse, (n, n), interpolation=cv2.INTER_CUBIC).reshape(image.shape)  # linear shows its blocks
-    return np.asarray(weight[..., None] * image + (1.0 - weight[..., None]) * back, np.float32)
 
 
 def _compose(layers: _Layers, size: int) -> ByteArray:

@@ -1,16 +1,16 @@
 #version 330 core
-// Neutral grey: nothing but the shape.
+// Neutral clay: nothing but the shape.
 #include "surface.glsl"
 #include "lighting.glsl"
 #include "color.glsl"
 
 out vec4 color;
 
-const vec3 CLAY = vec3(0.37, 0.36, 0.35), EYEBALL = vec3(0.42), LINING = vec3(0.26, 0.24, 0.23);
+const vec3 CLAY = vec3(0.36, 0.345, 0.33), EYEBALL = vec3(0.42, 0.41, 0.40), LINING = vec3(0.34, 0.325, 0.31);
 const vec3 BACK = vec3(0.035, 0.034, 0.034);
-const vec3 WRAP = vec3(0.12);
+const vec3 WRAP = vec3(0.14, 0.11, 0.10);
 const float CAVITY_PER_MM = 9.0;   // darkening in furrows, brightening on ridges
-const float GLOSS = 0.05, RIM = 0.12;
+const float GLOSS = 0.045, RIM = 0.10;
 const int SHARPNESS = 4;
 
 void main() {

@@ -3,18 +3,22 @@
 #include "surface.glsl"
 #include "lighting.glsl"
 #include "color.glsl"
+#include "eye.glsl"
 
 uniform sampler2D skin_texture;  // sRGB, row 0 at v = 1
 uniform bool unlit;
 
 out vec4 color;
 
-const float FORM_LIGHT = 0.45;    // how much of our light's play over the large form shows (the photo has its own)
-const float RELIEF_LIGHT = 1.0;  // the same for wrinkles and pores
-const vec3 SKIN_WRAP = vec3(0.45, 0.25, 0.20);  // red light travels furthest under the skin
-const float SKIN_GLOSS = 0.055, EYE_GLOSS = 0.30;
-const int SKIN_SHARPNESS = 4, EYE_SHARPNESS = 7;  // exponents 16 and 128
-const float RIM = 0.10;
+const float FORM_LIGHT = 0.5;    // how much of our light's play over the large form shows (the photo has its own)
+const float RELIEF_LIGHT = 0.9;  // the same for wrinkles and pores
+const float HOLLOWS = 0.55;      // the photo has most of the shade in hollows already
+const vec3 SKIN_WRAP = vec3(0.50, 0.30, 0.24);  // red light travels furthest under the skin
+const vec3 INSIDE_WRAP = vec3(0.35, 0.25, 0.25);
+const float SKIN_GLOSS = 0.032, INSIDE_GLOSS = 0.05;
+const int SKIN_SHARPNESS = 3, INSIDE_SHARPNESS = 6;  // exponents 8 and 64
+const vec3 INSIDE_TINT = vec3(1.30, 0.94, 0.88);  // light that has been between lips and gums
+const float RIM = 0.08;
 const vec3 BACK = vec3(0.030, 0.026, 0.026);
 
 void main() {
@@ -26,16 +30,22 @@ void main() {
         color = vec4(srgb_from_linear(BACK * (0.6 + 0.8 * abs(form.z))), 1.0);
         return;
     }
+    vec3 open = vec3(part_kind == SKIN ? mix(1.0, surface_openness, HOLLOWS) : surface_openness);
+    if (part_kind == INSIDE) open *= mix(INSIDE_TINT, vec3(1.0), surface_openness);
     vec3 result = albedo;
     if (!unlit) {
-        vec3 wrap = part_kind == SKIN ? SKIN_WRAP : vec3(0.2);
-        vec3 on_form = light_on(form, wrap);
-        vec3 shade = mix(vec3(1.0), on_form / light_on(vec3(0.0, 0.0, 1.0), wrap), FORM_LIGHT);
-        shade *= mix(vec3(1.0), light_on(bent.normal, wrap) / on_form, RELIEF_LIGHT);
-        float gloss = part_kind == EYE ? EYE_GLOSS * highlight(form, viewer, EYE_SHARPNESS)
-                                     : SKIN_GLOSS * highlight(bent.normal, viewer, SKIN_SHARPNESS);
-        gloss += RIM * fresnel(bent.normal, viewer);
-        result = (albedo * shade + (part_kind == INSIDE ? 0.3 : 1.0) * gloss * KEY);
+        if (part_kind == EYE) {
+            result = lit_eye(albedo, form, viewer);
+        } else {
+            vec3 wrap = part_kind == SKIN ? SKIN_WRAP : INSIDE_WRAP;
+            vec3 on_form = light_on(form, wrap);
+            vec3 shade = mix(vec3(1.0), on_form / light_on(vec3(0.0, 0.0, 1.0), wrap), FORM_LIGHT);
+            shade *= mix(vec3(1.0), light_on(bent.normal, wrap) / on_form, RELIEF_LIGHT);
+            float gloss = part_kind == SKIN ? SKIN_GLOSS * highlight(bent.normal, viewer, SKIN_SHARPNESS)
+                                            : INSIDE_GLOSS * highlight(bent.normal, viewer, INSIDE_SHARPNESS);
+            gloss += RIM * fresnel(bent.normal, viewer);
+            result = albedo * shade + (part_kind == SKIN ? gloss : gloss * surface_openness) * KEY;
+        }
     }
-    color = vec4(srgb_from_linear(result * surface_openness), 1.0);
+    color = vec4(srgb_from_linear(result * open), 1.0);
 }

@@ -24,6 +24,7 @@ from engine.types import (
     Part,
     Photo,
     Progress,
+    RigBasis,
     SkinTexture,
     Topology,
     UvWindow,
@@ -155,13 +156,21 @@ class OpenPack:
 
         return (yield from fit(landmarks, self))
 
-    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, vertices: FloatArray) -> SkinTexture:
-        """See ``engine.unwrap``; the eyes are painted in the photo's colours."""
-        from engine.eyes import toned_eyes
+    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis) -> tuple[SkinTexture, Fit]:
+        """See ``engine.unwrap``; the eyes get the photo's colours and gaze, lids and lips are mended."""
+        from engine.eyes import read_eyes, skin_grey, toned_eyes, with_gaze
+        from engine.not_skin import not_skin
+        from engine.rig import posed_vertices
+        from engine.skin_mending import mended
         from engine.unwrap import unwrap
 
-        painted = toned_eyes(self.base_texture, self.eye_charts, photo, landmarks)
-        return unwrap(photo, found.camera, self.topology, vertices, painted)
+        vertices = posed_vertices(rig, found.weights)
+        eyes = read_eyes(photo, landmarks, found.camera)
+        painted = toned_eyes(self.base_texture, self.eye_charts, eyes, skin_grey(photo, landmarks))
+        hidden = not_skin(photo, landmarks, found.camera)
+        texture = unwrap(photo, found.camera, self.topology, vertices, painted, not_skin=hidden)
+        texture = mended(texture, self.topology, rig.neutral, np.arange(_DENSE_POINTS, dtype=np.int32))
+        return texture, with_gaze(found, eyes, self.topology, vertices)
 
     def window_picture(self, texture: ByteArray) -> ByteArray:
         """The part of the texture that the detail maps cover: (n, n, 3) uint8 RGB."""

@@ -16,6 +16,7 @@ from engine.types import (
     Landmarks,
     Photo,
     Progress,
+    RigBasis,
     SkinTexture,
     Topology,
     ViewOptions,
@@ -115,8 +116,8 @@ class ModelPack(Protocol):
         """
         ...
 
-    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, vertices: FloatArray) -> SkinTexture:
-        """The photo on the fitted mesh, (V, 3) float32 mm in the photo's expression."""
+    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis) -> tuple[SkinTexture, Fit]:
+        """The photo on the person's mesh in the photo's expression, and the fit with the gaze that was read on the way."""
         ...
 
     def window_picture(self, texture: ByteArray) -> ByteArray:

@@ -9,16 +9,23 @@ import moderngl
 import numpy as np
 
 from engine.arrays import FloatArray, IntArray
-from engine.geometry import Subdivision, VertexNormals, coarser_faces, corner_vertices, midpoint_subdivision
+from engine.geometry import (
+    Subdivision,
+    VertexNormals,
+    coarser_faces,
+    corner_vertices,
+    midpoint_subdivision,
+    normalised,
+)
 from engine.render.program import Program
+from engine.render.shade import Shade
 from engine.types import FaceAsset, Part, Pose, Topology
 
 _FLOAT_BYTES = 4
 _MOVING = (("in_position", 3), ("in_normal", 3))
-_FIXED = (("in_uv", 2), ("in_openness", 1))
+_FIXED = (("in_uv", 2),)
+_LIGHT = (("in_openness", 1),)
 _REST_TIMES = 1  # subdivisions of the mesh at rest
-# How light fades with depth behind a part's front: e-folding depth in mm and the least light that remains.
-_FADE = {"mouth": (16.0, 0.10), "socket": (7.0, 0.25), "eye": (14.0, 0.45)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +49,9 @@ class MeshTables:
     fine_edges: IntArray
     """(2n, 2) int32: the same edges on the subdivided mesh."""
     normals: VertexNormals
+    shade: Shade
+    behind: tuple[int, int]
+    """First corner, and first of ``fine``'s edges, of the parts that lie behind the skin: all later ones do, too."""
     plain: bool
     """Corners are the vertices one to one (no UV seam), so gathering can be skipped."""
 
@@ -57,6 +67,7 @@ def mesh_tables(topology: Topology) -> MeshTables:
     halves = np.stack([edges[:, 0], middles, middles, edges[:, 1]], axis=-1).reshape(-1, 2)
     runs = [coarser_faces(faces[slice(*part.faces)]) for part in topology.parts]
     ends = np.cumsum([len(run) for run in runs]).tolist()
+    first_corner = int(np.searchsorted(vertex_of_corner, topology.skin.vertices[1]))
     return MeshTables(
         vertex_of_corner=vertex_of_corner,
         corner_uvs=topology.uvs[uv_of_corner],
@@ -67,19 +78,10 @@ def mesh_tables(topology: Topology) -> MeshTables:
         edges=edges,
         fine_edges=halves,
         normals=VertexNormals(topology.faces, topology.vertex_count),
+        shade=Shade(topology),
+        behind=(first_corner, int(np.searchsorted(edges[:, 0], first_corner))),
         plain=topology.vertex_count == C and bool((vertex_of_corner == np.arange(C)).all()),
     )
-
-
-def openness(topology: Topology, neutral: FloatArray) -> FloatArray:
-    """(V,) float32: 1 in the open, falling towards 0 deep behind the front of a mouth, socket or eye part."""
-    result = np.ones(len(neutral), np.float32)
-    for part in topology.parts:
-        if part.kind in _FADE and part.vertices[1] > part.vertices[0]:
-            depth_mm, least = _FADE[part.kind]
-            z = neutral[slice(*part.vertices), 2]
-            result[slice(*part.vertices)] = least + (1.0 - least) * np.exp((z - z.max()) / depth_mm)
-    return result
 
 
 class FaceMesh:
@@ -91,7 +93,8 @@ class FaceMesh:
         self._tables = mesh_tables(topology)
         tables, count = self._tables, len(self._tables.corner_uvs) + len(self._tables.edges)
         self._moving = ctx.buffer(reserve=count * 6 * _FLOAT_BYTES, dynamic=True)
-        self._fixed = ctx.buffer(reserve=count * 3 * _FLOAT_BYTES)
+        self._fixed = ctx.buffer(np.ascontiguousarray(tables.fine.refine_vertices(tables.corner_uvs)))
+        self._light = ctx.buffer(np.ones(count, np.float32), dynamic=True)
         self._indices = {
             ("faces", False): ctx.buffer(tables.coarse),
             ("faces", True): ctx.buffer(tables.fine.faces),
@@ -99,17 +102,21 @@ class FaceMesh:
             ("edges", True): ctx.buffer(tables.fine_edges),
         }
         self._arrays: dict[tuple[Program, str, bool], moderngl.VertexArray] = {}
+        self._behind: FloatArray | None = None
         self._pose: Pose | None = None
         self._pose_is_fine = False
         self.edge_mm = 1.0
         """Mean length of the base mesh's edges on the neutral face."""
+        self.eye_axes: dict[Part, FloatArray] = {}
+        """Unit vector (3,), model space, along which each eyeball looks."""
 
     def set_face(self, face: FaceAsset) -> None:
         """Rewrite what depends on the person but not on the pose."""
         tables = self._tables
-        shade = openness(self.topology, face.rig.neutral)[tables.vertex_of_corner]
-        fixed = tables.fine.refine_vertices(np.column_stack([tables.corner_uvs, shade]))
-        self._fixed.write(np.ascontiguousarray(fixed))
+        light = np.ones((self.topology.vertex_count, 1), np.float32)
+        light[: self.topology.skin.vertices[1], 0] = tables.shade.of_skin(face.rig.neutral)
+        self._light.write(tables.fine.refine_vertices(light[tables.vertex_of_corner]))
+        self._behind = None
         ends = face.rig.neutral[tables.vertex_of_corner[tables.edges]]
         self.edge_mm = float(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).mean()) if len(ends) else 1.0
         self._pose = None
@@ -125,7 +132,28 @@ class FaceMesh:
         if not tables.plain:
             values = values[tables.vertex_of_corner]
         self._moving.write(tables.fine.refine_vertices(values) if fine else values)
+        self._write_light(pose, fine=fine)
         self._pose, self._pose_is_fine = pose, fine
+
+    def _write_light(self, pose: Pose, *, fine: bool) -> None:
+        """What the lids and lips of the pose let through to the parts behind them; that of the skin stays."""
+        tables = self._tables
+        first_vertex = self.topology.skin.vertices[1]
+        if first_vertex == self.topology.vertex_count:
+            return
+        first, first_edge = tables.behind
+        self._behind = tables.shade.of_parts(pose.vertices, None if fine else self._behind)
+        corners = self._behind[tables.vertex_of_corner[first:] - first_vertex]
+        self._light.write(corners, offset=first * _FLOAT_BYTES)
+        if fine:
+            ends = tables.edges[first_edge:] - first
+            middles = np.float32(0.5) * (corners[ends[:, 0]] + corners[ends[:, 1]])
+            self._light.write(middles, offset=(len(tables.corner_uvs) + first_edge) * _FLOAT_BYTES)
+        self.eye_axes = {
+            part: _axis(pose.vertices[slice(*part.vertices)])
+            for part in self.topology.parts
+            if part.kind == "eye" and part.vertices[1] > part.vertices[0]
+        }
 
     def draw_part(self, program: Program, part: Part, *, fine: bool) -> None:
         """Draw the triangles of one part with the program."""
@@ -134,25 +162,32 @@ class FaceMesh:
         self._array(program, "faces", fine).render(moderngl.TRIANGLES, (end - first) * corners, first * corners)
 
     def draw_edges(self, program: Program, *, fine: bool) -> None:
-        """Draw all edges of the base mesh as lines."""
-        self._array(program, "edges", fine).render(moderngl.LINES)
+        """Draw the skin's edges of the base mesh as lines: lines in front of the skin would show what lies behind it."""
+        self._array(program, "edges", fine).render(moderngl.LINES, self._tables.behind[1] * (4 if fine else 2))
 
     def release(self) -> None:
         """Free all GL objects; safe to call twice."""
         for array in self._arrays.values():
             array.release()
-        for buffer in (*self._indices.values(), self._moving, self._fixed):
+        for buffer in (*self._indices.values(), self._moving, self._fixed, self._light):
             buffer.release()
         self._arrays.clear()
 
     def _array(self, program: Program, kind: str, fine: bool) -> moderngl.VertexArray:
         key = (program, kind, fine)
         if key not in self._arrays:
-            content = [(self._moving, *_layout(program, _MOVING)), (self._fixed, *_layout(program, _FIXED))]
+            fields = ((self._moving, _MOVING), (self._fixed, _FIXED), (self._light, _LIGHT))
+            # A buffer of which the program reads nothing is refused.
+            content = [(buffer, *layout) for buffer, names in fields if len(layout := _layout(program, names)) > 1]
             self._arrays[key] = self._ctx.vertex_array(
                 program.glo, content, index_buffer=self._indices[kind, fine], index_element_size=4
             )
         return self._arrays[key]
+
+
+def _axis(eyeball: FloatArray) -> FloatArray:
+    """Unit vector from the middle of an eyeball's vertices to the first of them, its pole in front."""
+    return np.asarray(normalised((eyeball[:1] - eyeball.mean(0)).astype(np.float32))[0], np.float32)
 
 
 def _layout(program: Program, fields: tuple[tuple[str, int], ...]) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ class FaceRenderer:
             GpuError: the driver refuses a shader.
         """
         self.ctx = ctx
-        self._looks = {look: Program(ctx, "face.vert", f"face_{look}.frag") for look in LOOKS}
+        self._looks = {look: Program(ctx, "face.vert", f"face_{look}.frag", {"ONLY_SKIN": 1}) for look in LOOKS}
+        self._inner_looks = {look: Program(ctx, "face.vert", f"face_{look}.frag") for look in LOOKS}
         self._wireframe = Program(ctx, "wireframe.vert", "wireframe.frag")
         self._background = Program(ctx, "screen.vert", "background.frag")
         self._photo_program = Program(ctx, "screen.vert", "photo.frag")
@@ -148,7 +149,13 @@ class FaceRenderer:
 
     def release(self) -> None:
         """Free all GL objects; safe to call twice."""
-        for program in (*self._looks.values(), self._wireframe, self._background, self._photo_program):
+        for program in (
+            *self._looks.values(),
+            *self._inner_looks.values(),
+            self._wireframe,
+            self._background,
+            self._photo_program,
+        ):
             program.release()
         self._background_pass.release()
         self._photo_pass.release()
@@ -191,20 +198,31 @@ class FaceRenderer:
     def _draw_face(self, state: RenderState, mesh: FaceMesh, detail: moderngl.Texture, eye: _Eye) -> None:
         if state.face is None:
             return
-        view, program = state.view, self._looks[state.view.look]
+        view = state.view
         detail.use(_DETAIL_UNIT)
-        program.set(**_detail_uniforms(state.face), **_camera_uniforms(eye), light_direction=_light_direction(view))
         if view.look == "texture" and self._skin is not None:
             self._skin[1].filter = QUICK if state.interactive else SMOOTH
             self._skin[1].use(_PICTURE_UNIT)
-            program.set(skin_texture=_PICTURE_UNIT, unlit=view.unlit)
-        elif view.look == "map":
-            program.set(map_range_mm=MAP_RANGE_MM)
+        uniforms = {
+            **_detail_uniforms(state.face),
+            **_camera_uniforms(eye),
+            **_look_uniforms(view),
+            "light_direction": _light_direction(view),
+        }
         self.ctx.enable_only(moderngl.DEPTH_TEST)
         self.ctx.depth_func = "<="
-        for part in state.face.topology.parts:
-            program.set(part_kind=_part_kind(part), detail_strength=view.detail_strength if _has_detail(part) else 0.0)
-            mesh.draw_part(program, part, fine=not state.interactive)
+        for programs, parts in (
+            (self._looks, state.face.topology.parts[:1]),
+            (self._inner_looks, state.face.topology.parts[1:]),
+        ):
+            program = programs[view.look]
+            if parts:
+                program.set(**uniforms)
+            for part in parts:
+                program.set(part_kind=_part_kind(part), detail_strength=view.detail_strength * _has_detail(part))
+                if view.look == "texture" and part in mesh.eye_axes:
+                    program.set(eye_axis=tuple((eye.view_from_model[:3, :3] @ mesh.eye_axes[part]).tolist()))
+                mesh.draw_part(program, part, fine=not state.interactive)
 
     def _draw_wireframe(
         self, state: RenderState, mesh: FaceMesh, detail: moderngl.Texture, eye: _Eye, target: moderngl.Framebuffer
@@ -246,6 +264,12 @@ def _camera_uniforms(eye: _Eye) -> dict[str, FloatArray | float]:
         "view_from_model": eye.view_from_model,
         "perspective": eye.perspective,
     }
+
+
+def _look_uniforms(view: ViewOptions) -> dict[str, int | float]:
+    if view.look == "texture":
+        return {"skin_texture": _PICTURE_UNIT, "unlit": view.unlit}
+    return {"map_range_mm": MAP_RANGE_MM} if view.look == "map" else {}
 
 
 def _light_direction(view: ViewOptions) -> tuple[float, float, float]:

@@ -19,7 +19,7 @@ import numpy as np
 from engine import expressions
 from engine.arrays import DoubleArray, IntArray
 from engine.resources import MANIFEST, RESOURCES
-from engine.training import anthropometry, correctives, distill, gaze, parts, sources
+from engine.training import anthropometry, correctives, distill, gaze, mouth_parts, parts, parts_paint, sources
 from engine.training.blendshapes import ExpressionRig
 from engine.training.cage import POINTS, Cage, make_cage
 from engine.training.landmark_map import landmark_map
@@ -174,11 +174,11 @@ def fill_parts(
     filled = []
     for side in ("Right", "Left"):
         filled.append(parts.eye(side, rows[side].mean(0), control, parts.EYE_CHARTS[side]))
-        filled.append(parts.socket(side, rows[side], parts.SOCKET_BOXES[side]))
+        filled.append(parts.socket(side, rows[side], control, parts.SOCKET_BOXES[side]))
     filled.append(parts.mouth_bag(rows["mouth"], parts.MOUTH_BOX))
     for row in ("upper", "lower"):
-        filled.append(parts.teeth(row, lips, parts.TEETH_BOXES[row], control, jaw))
-    filled.append(parts.tongue(lips, parts.TONGUE_BOX, control, jaw))
+        filled.append(mouth_parts.teeth(row, lips, parts.TEETH_BOXES[row], control, jaw))
+    filled.append(mouth_parts.tongue(lips, parts.TONGUE_BOX, control, jaw))
     return filled
 
 
@@ -266,7 +266,7 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
         "cage_loop_sizes": np.array([len(loop) for loop in cage.loops], np.int32),
         "cage_loops": np.concatenate(cage.loops).astype(np.int32),
         "eye_charts": parts.eye_charts(),
-        "base_texture": parts.paint(_ATLAS_PX),
+        "base_texture": parts_paint.paint(_ATLAS_PX),
         "version": np.array(VERSION),
     }
     skin = matrix[: fine.shape[0]] @ mean_control[:, :, 0]

@@ -8,7 +8,11 @@ in float surface_openness; // 1 in the open, towards 0 deep inside mouth and soc
 
 const int SKIN = 0, EYE = 1, INSIDE = 2;
 
+#ifdef ONLY_SKIN  // the skin has programs of its own: software OpenGL walks through every branch of a shader
+const int part_kind = SKIN;
+#else
 uniform int part_kind;
+#endif
 uniform mat4 view_from_model;
 uniform float perspective; // 1 = perspective camera at the origin of view space, 0 = parallel along -Z
 

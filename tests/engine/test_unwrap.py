@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from engine.camera import project
+from engine.fields import push_pull
 from engine.rasterize import uv_points_px, uv_raster, uv_square_raster
 from engine.types import Part, Photo, Topology, UvWindow, WeakPerspective
-from engine.unwrap import atlas_size, push_pull, unwrap
+from engine.unwrap import atlas_size, unwrap
 from tests.engine.dome import dome, photographed, turned
 
 SIZE = 512

@@ -13,7 +13,6 @@ import pytest
 from engine.arrays import ByteArray, FloatArray
 from engine.camera import OrbitCamera, project
 from engine.render.context import standalone_context
-from engine.render.mesh import openness
 from engine.render.offscreen import draw_image, render_image, render_over_photo
 from engine.render.renderer import FaceRenderer
 from engine.render.state import RenderState
@@ -350,16 +349,3 @@ def test_contradictions_are_named(renderer: FaceRenderer):
     few = Pose(np.zeros(51, np.float32), np.zeros((5, 3), np.float32), np.ones((5, 20), np.float32))
     with pytest.raises(ValueError, match="pose: expected"):
         shoot(renderer, RenderState(face, few))
-
-
-def test_mouths_and_sockets_darken_with_depth():
-    face = make_asset()
-    (first, end), skin = face.topology.parts[1].vertices, face.topology.parts[0]
-    neutral = face.rig.neutral.copy()
-    neutral[first:end, 2] = np.linspace(20, -30, end - first)
-    parts = (skin, replace(face.topology.parts[1], kind="mouth"), face.topology.parts[2])
-    light = openness(replace(face.topology, parts=parts), neutral)
-    assert (light[: skin.vertices[1]] == 1).all()
-    assert (np.diff(light[first:end]) < 0).all()
-    assert light[first] == 1
-    assert 0 < light[end - 1] < 0.25

@@ -27,6 +27,7 @@ from engine.packs.facescape.fit import Solution, solve
 from engine.packs.facescape.texture import network_crop, unwrap_surface
 from engine.packs.facescape.texture_exact import ExactTexture
 from engine.packs.facescape.texture_topology import front_topology
+from engine.rig import posed_vertices
 from engine.types import (
     Corrective,
     Eyeball,
@@ -36,6 +37,7 @@ from engine.types import (
     Landmarks,
     Photo,
     Progress,
+    RigBasis,
     SkinTexture,
     ViewOptions,
     WeakPerspective,
@@ -167,16 +169,16 @@ class FaceScapePack:
         """None: the original's front mesh has no eyeballs."""
         return ()
 
-    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, vertices: FloatArray) -> SkinTexture:
+    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis) -> tuple[SkinTexture, Fit]:
         """The 4096 texture: sub-pixel with visibility and fill, or with ``exact`` the original's."""
-        seen = unwrap_surface(photo, found.camera, self.topology, vertices)
+        seen = unwrap_surface(photo, found.camera, self.topology, posed_vertices(rig, found.weights))
         if not self._exact:
-            return seen
+            return seen, found
         if self._painter is None:
             self._painter = ExactTexture(self.data)
         head = self.head(found.identity, found.expression)
         painted = self._painter.paint(photo.image, points_of_original(found.camera, head, photo.image.shape[0]))
-        return SkinTexture(painted, seen.visibility)
+        return SkinTexture(painted, seen.visibility), found
 
     def window_picture(self, texture: ByteArray) -> ByteArray:
         """What the network sees of a texture, before the colour transfer: (1024, 1024, 3) uint8 RGB."""

@@ -9,11 +9,10 @@ import numpy as np
 
 from engine.arrays import ByteArray, FloatArray, check
 from engine.camera import project
-from engine.fields import blurred, enlarged, look_up, reduced, smoothstep
+from engine.fields import blurred, enlarged, look_up, push_pull, reduced, smoothstep
 from engine.packs.facescape.maps import CANVAS_SIZE, CROP_COLUMNS, CROP_ROWS, MAP_SIZE
 from engine.sight import Sight, see, without_strangers
 from engine.types import Photo, SkinTexture, Topology, UvWindow, WeakPerspective
-from engine.unwrap import push_pull
 from engine.uv_chart import UvChart, uv_chart
 
 _FINE_TEXELS, _COARSE_TEXELS = 4, 8

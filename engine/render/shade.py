@@ -1,0 +1,197 @@
+"""How much light reaches a vertex: skin by its own hollows, what lies behind lids and lips by the gap that they leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.arrays import FloatArray, IntArray
+from engine.geometry import VertexNormals, coarser_faces
+from engine.types import Part, Topology
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_MOST_LOOPS = 8
+# Depth added to the distance behind a rim (lids and lips have a thickness), least light, share of the sides' shade, and
+# how light grows with the share of the sky: pale teeth in a red mouth pass much of it on.
+_BEHIND = {"eye": (1.2, 0.30, 0.3, 0.9), "socket": (1.1, 0.30, 0.3, 0.7), "mouth": (1.5, 0.14, 0.55, 0.5)}
+# Light in a hollow: passes of the smoothing that tells how deep it is, and darkening per mm, for wide and for narrow ones.
+_HOLLOWS = ((24, 0.07), (5, 0.50))
+_HOLLOW_RANGE = (0.30, 1.10)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opening:
+    """A hole of the skin: the vertices of its upper and its lower rim, both from corner to corner."""
+
+    upper: IntArray
+    lower: IntArray
+
+
+class Shade:
+    """Light at the vertices of one topology."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._openings = _openings(topology)
+        self._of_part: dict[Part, _Opening] | None = None
+        self._hollows = _Hollows(topology)
+
+    def of_skin(self, neutral: FloatArray) -> FloatArray:
+        """(skin vertices,) float32 about 1: less in hollows, a little more on ridges; of a person at rest."""
+        return self._hollows(neutral[: self._topology.skin.vertices[1]])
+
+    def of_parts(self, vertices: FloatArray, before: FloatArray | None = None) -> FloatArray:
+        """(V - skin vertices,) float32 in [0, 1]: light that a pose lets through to eyes, sockets and mouth.
+
+        Args:
+            vertices: (V, 3) float32 mm.
+            before: of an earlier pose of the same face: sockets, which hardly change, are taken from there.
+
+        Source: the share of the sky that a long slit leaves open, (sin a + sin b) / 2 with the angles from straight ahead
+        to both its edges (form factor of a strip, Siegel & Howell, Thermal Radiation Heat Transfer).
+        """
+        first = self._topology.skin.vertices[1]
+        result = np.ones(len(vertices) - first, np.float32) if before is None else before.copy()
+        if self._of_part is None:
+            self._of_part = _assigned(self._topology, self._openings, vertices)
+        for part, opening in self._of_part.items():
+            if before is not None and part.kind == "socket":
+                continue
+            run = slice(*part.vertices)
+            through = _through(vertices[run], vertices[opening.upper], vertices[opening.lower], _BEHIND[part.kind])
+            result[run.start - first : run.stop - first] = through
+        return result
+
+
+def _through(
+    points: FloatArray, upper: FloatArray, lower: FloatArray, behind: tuple[float, float, float, float]
+) -> FloatArray:
+    depth_mm, least, sides, growth = behind
+    x, y, z = points.T
+
+    def rim(chain: FloatArray) -> tuple[FloatArray, FloatArray]:
+        order = np.argsort(chain[:, 0])
+        across = chain[order, 0]
+        return np.interp(x, across, chain[order, 1]), np.interp(x, across, chain[order, 2])
+
+    def sine(free: FloatArray, edge_z: FloatArray) -> FloatArray:
+        behind = np.maximum(edge_z - z, 0.0) + depth_mm
+        return np.asarray(free / np.sqrt(free * free + behind * behind))
+
+    upper_y, upper_z = rim(upper)
+    lower_y, lower_z = rim(lower)
+    open_up = 0.5 * np.maximum(sine(upper_y - y, upper_z) + sine(y - lower_y, lower_z), 0.0)
+    corners = upper[[0, -1]]
+    low, high = corners[corners[:, 0].argmin()], corners[corners[:, 0].argmax()]
+    open_aside = 0.5 * np.maximum(sine(x - low[0], low[2]) + sine(high[0] - x, high[2]), 0.0)
+    light = open_up**growth * (1.0 - sides + sides * open_aside)
+    return np.asarray(least + (1.0 - least) * light, np.float32)
+
+
+def _openings(topology: Topology) -> list[_Opening]:
+    """The holes of the skin but its outline, from the chart, where closed lips lie apart."""
+    faces = topology.faces[slice(*topology.skin.faces)]
+    corners = np.zeros((topology.vertex_count, 2), np.float32)
+    corners[topology.faces] = topology.uvs[topology.uv_faces]
+    found = []
+    for loop in _loops(faces)[1:]:
+        loop = np.roll(loop, -int(corners[loop, 0].argmin()))
+        end = int(corners[loop, 0].argmax())
+        one, other = loop[: end + 1], np.append(loop[end:], loop[0])
+        if corners[one, 1].mean() < corners[other, 1].mean():
+            one, other = other, one
+        found.append(_Opening(one.astype(np.int32), other.astype(np.int32)))
+    return found
+
+
+def _loops(faces: IntArray) -> list[IntArray]:
+    """Closed border loops (n,) of a mesh, longest first; none where it has more than a face has."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    count = int(faces.max(initial=0)) + 1
+    _, place, times = np.unique(edges.min(1) * count + edges.max(1), return_index=True, return_counts=True)
+    border = edges[place[times == 1]]
+    following = dict(border.tolist())
+    if len(following) != len(border):
+        return []  # a vertex where borders touch: no plain holes
+    loops = []
+    while following:
+        start, point = next(iter(following.items()))
+        del following[start]
+        loop = [start]
+        while point != start:
+            loop.append(point)
+            point = following.pop(point)
+        loops.append(np.array(loop, np.int32))
+    return sorted(loops, key=len, reverse=True) if len(loops) <= _MOST_LOOPS else []
+
+
+def _assigned(topology: Topology, openings: list[_Opening], vertices: FloatArray) -> dict[Part, _Opening]:
+    """The opening through which each part is seen: the one whose middle is nearest in front of it."""
+    if not openings:
+        return {}
+    middles = np.stack([vertices[np.append(one.upper, one.lower)].mean(0) for one in openings])
+    assigned = {}
+    for part in topology.parts:
+        if part.kind in _BEHIND and part.vertices[1] > part.vertices[0]:
+            middle = vertices[slice(*part.vertices)].mean(0)
+            nearest = np.linalg.norm((middles - middle)[:, :2], axis=1).argmin()
+            assigned[part] = openings[int(nearest)]
+    return assigned
+
+
+class _Hollows:
+    """How deep a vertex lies below its surroundings, as darkening; worked out on every fourth triangle."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._count = topology.skin.vertices[1]
+        faces = topology.faces[slice(*topology.skin.faces)]
+        coarse = coarser_faces(faces)
+        self._children: IntArray | None = None
+        if len(coarse) < len(faces):
+            children = faces.reshape(-1, 4, 3)
+            # New vertices and the ends of the edges in whose middle they lie.
+            triples = [(children[:, 0, 1], 0, 1), (children[:, 1, 2], 1, 2), (children[:, 0, 2], 2, 0)]
+            self._children = np.concatenate([np.stack([new, coarse[:, a], coarse[:, b]], -1) for new, a, b in triples])
+        used, local = np.unique(coarse, return_inverse=True)
+        self._used, self._faces = used, local.reshape(coarse.shape).astype(np.int32)
+        self._normals = VertexNormals(self._faces, len(used))
+        self._mean = _neighbour_mean(self._faces, len(used))
+
+    def __call__(self, skin: FloatArray) -> FloatArray:
+        points = np.ascontiguousarray(skin[self._used])
+        normals = self._normals(points)
+        light = np.ones(len(points), np.float32)
+        for passes, darkening in _HOLLOWS:
+            smooth = points
+            for _ in range(passes):
+                smooth = self._mean @ smooth
+            light -= darkening * np.einsum("nc,nc->n", smooth - points, normals)
+        result = np.ones(self._count, np.float32)
+        result[self._used] = np.clip(light, *_HOLLOW_RANGE)
+        if self._children is not None:
+            new, first, second = self._children.T
+            result[new] = 0.5 * (result[first] + result[second])
+        return result
+
+
+def _neighbour_mean(faces: IntArray, count: int) -> csr_array:
+    """Matrix that moves every vertex half-way to the mean of its neighbours; borders move along themselves only."""
+    import scipy.sparse
+
+    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    pairs = np.concatenate([pairs, pairs[:, ::-1]]).astype(np.int64)
+    keys, times = np.unique(pairs[:, 0] * count + pairs[:, 1], return_counts=True)
+    rows, columns = keys // count, keys % count
+    border = np.zeros(count, np.bool_)
+    border[rows[times == 1]] = True
+    kept = ~border[rows] | (times == 1)
+    rows, columns = rows[kept], columns[kept]
+    share = 0.5 / np.bincount(rows, minlength=count)[rows]
+    entries = np.concatenate([share, np.full(count, 0.5)]).astype(np.float32)
+    everyone = np.arange(count)
+    index = (np.concatenate([rows, everyone]), np.concatenate([columns, everyone]))
+    return scipy.sparse.csr_array((entries, index), shape=(count, count))
