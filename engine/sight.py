@@ -18,7 +18,7 @@ _ZBUFFER_PX = 700  # longer side of the depth picture
 _FAR_MM = -1e4  # depth of an empty pixel
 
 # Cosines of the angle between skin and viewing direction: below the first nothing is read, above the second all.
-_COSINE_RAMP = (0.2, 0.55)
+_COSINE_RAMP = (0.16, 0.52)
 _GLIMPSE_COSINES = (0.0, 0.12)
 # A depth step this steep between neighbouring depth pixels (about 0.3 mm apart) is an occluding edge, not a slope.
 _EDGE_STEP_MM = 3.0

@@ -7,7 +7,7 @@ import numpy as np
 from engine.arrays import ByteArray, FloatArray, IntArray
 from engine.dense_points import EYE_RIMS, INNER_LIPS, LIPS, NOSTRILS, ORBITS, UPPER_RIM
 from engine.fields import blurred, disc, push_pull, smoothstep
-from engine.rasterize import WHOLE_SQUARE, uv_points_px
+from engine.rasterize import WHOLE_SQUARE, other_parts_mask, uv_points_px
 from engine.types import SkinTexture, Topology
 
 # Width (standard deviation, mm) and strength of the lines.
@@ -39,6 +39,7 @@ def mended(texture: SkinTexture, topology: Topology, neutral: FloatArray, dense_
     chart = _Chart(topology, neutral, dense_vertices, len(image))
     known = smoothstep(_over_square(texture, topology), *_SEEN)
     grain = _grain(image, known)
+    _roughen(image, np.maximum(known, _painted(topology, len(image))), grain)
     for orbit in ORBITS:
         _fill_lids(image, chart.px[list(orbit)], known, grain)
     _fill_lips(image, [chart.px[[*outer, *inner[::-1]]] for outer, inner in LIPS], known, grain)
@@ -90,6 +91,23 @@ def _grain(image: ByteArray, known: FloatArray) -> FloatArray:
         return np.zeros_like(noise)
     strength = 1.5 * float(np.median(np.abs(grey - blurred(grey, 1.5))[sure]))  # of a normal distribution
     return np.asarray(noise * (min(strength, _MOST_GRAIN) / noise.std()), np.float32)
+
+
+def _painted(topology: Topology, size: int) -> FloatArray:
+    """(S, S) float32: 1 where eyes, teeth and lining lie, with a margin."""
+    import cv2
+
+    other = cv2.dilate(other_parts_mask(topology, size // 4).astype(np.uint8), disc(3))
+    return np.asarray(cv2.resize(other, (size, size), interpolation=cv2.INTER_NEAREST), np.float32)
+
+
+def _roughen(image: ByteArray, known: FloatArray, grain: FloatArray) -> None:
+    """Grain on all that the photo does not show."""
+    for top in range(0, len(image), _GRAIN_PX):
+        rows = slice(top, top + _GRAIN_PX)
+        noise = np.tile(grain, (1, -(-image.shape[1] // _GRAIN_PX)))[: len(image) - top, : image.shape[1]]
+        rough = image[rows] + (noise * (1.0 - known[rows]))[..., None]
+        image[rows] = np.clip(rough + 0.5, 0, 255).astype(np.uint8)
 
 
 def _fill_lids(image: ByteArray, outline: FloatArray, known: FloatArray, grain: FloatArray) -> None:

@@ -30,7 +30,7 @@ void main() {
         color = vec4(srgb_from_linear(BACK * (0.6 + 0.8 * abs(form.z))), 1.0);
         return;
     }
-    vec3 open = vec3(part_kind == SKIN ? mix(1.0, surface_openness, HOLLOWS) : surface_openness);
+    vec3 open = vec3(part_kind == SKIN ? mix(1.0, surface_openness, unlit ? 0.0 : HOLLOWS) : surface_openness);
     if (part_kind == INSIDE) open *= mix(INSIDE_TINT, vec3(1.0), surface_openness);
     vec3 result = albedo;
     if (!unlit) {

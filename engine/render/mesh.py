@@ -102,7 +102,7 @@ class FaceMesh:
             ("edges", True): ctx.buffer(tables.fine_edges),
         }
         self._arrays: dict[tuple[Program, str, bool], moderngl.VertexArray] = {}
-        self._behind: FloatArray | None = None
+        self._behind: tuple[FloatArray, FloatArray] | None = None
         self._pose: Pose | None = None
         self._pose_is_fine = False
         self.edge_mm = 1.0
@@ -142,8 +142,9 @@ class FaceMesh:
         if first_vertex == self.topology.vertex_count:
             return
         first, first_edge = tables.behind
-        self._behind = tables.shade.of_parts(pose.vertices, None if fine else self._behind)
-        corners = self._behind[tables.vertex_of_corner[first:] - first_vertex]
+        light = tables.shade.of_parts(pose.vertices, None if fine else self._behind)
+        self._behind = (pose.vertices, light)
+        corners = light[tables.vertex_of_corner[first:] - first_vertex]
         self._light.write(corners, offset=first * _FLOAT_BYTES)
         if fine:
             ends = tables.edges[first_edge:] - first

@@ -19,8 +19,8 @@ _MOST_LOOPS = 8
 # how light grows with the share of the sky: pale teeth in a red mouth pass much of it on.
 _BEHIND = {"eye": (1.2, 0.30, 0.3, 0.9), "socket": (1.1, 0.30, 0.3, 0.7), "mouth": (1.5, 0.14, 0.55, 0.5)}
 # Light in a hollow: passes of the smoothing that tells how deep it is, and darkening per mm, for wide and for narrow ones.
-_HOLLOWS = ((24, 0.07), (5, 0.50))
-_HOLLOW_RANGE = (0.30, 1.10)
+_HOLLOWS = ((24, 0.05), (5, 0.42))
+_HOLLOW_RANGE = (0.40, 1.08)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,27 +44,34 @@ class Shade:
         """(skin vertices,) float32 about 1: less in hollows, a little more on ridges; of a person at rest."""
         return self._hollows(neutral[: self._topology.skin.vertices[1]])
 
-    def of_parts(self, vertices: FloatArray, before: FloatArray | None = None) -> FloatArray:
+    def of_parts(self, vertices: FloatArray, before: tuple[FloatArray, FloatArray] | None = None) -> FloatArray:
         """(V - skin vertices,) float32 in [0, 1]: light that a pose lets through to eyes, sockets and mouth.
 
         Args:
             vertices: (V, 3) float32 mm.
-            before: of an earlier pose of the same face: sockets, which hardly change, are taken from there.
+            before: vertices and light of an earlier pose of the same face: what has not moved since, and the sockets,
+                which hardly change, are taken from there.
 
         Source: the share of the sky that a long slit leaves open, (sin a + sin b) / 2 with the angles from straight ahead
         to both its edges (form factor of a strip, Siegel & Howell, Thermal Radiation Heat Transfer).
         """
         first = self._topology.skin.vertices[1]
-        result = np.ones(len(vertices) - first, np.float32) if before is None else before.copy()
+        result = np.ones(len(vertices) - first, np.float32) if before is None else before[1].copy()
         if self._of_part is None:
             self._of_part = _assigned(self._topology, self._openings, vertices)
         for part, opening in self._of_part.items():
-            if before is not None and part.kind == "socket":
+            if before is not None and (part.kind == "socket" or _at_rest(part, opening, vertices, before[0])):
                 continue
             run = slice(*part.vertices)
             through = _through(vertices[run], vertices[opening.upper], vertices[opening.lower], _BEHIND[part.kind])
             result[run.start - first : run.stop - first] = through
         return result
+
+
+def _at_rest(part: Part, opening: _Opening, vertices: FloatArray, before: FloatArray) -> bool:
+    """Whether neither the rim nor the part, which is rigid or goes with the rim, moved."""
+    some = np.concatenate([opening.upper[::4], opening.lower[::4], [part.vertices[0], part.vertices[1] - 1]])
+    return bool((vertices[some] == before[some]).all())
 
 
 def _through(

@@ -65,14 +65,17 @@ def test_closed_eyes_and_mouth_let_no_light_through(pack, shapes, shade):
         assert open_light[_run(pack, part)].max() > 0.5
 
 
-def test_a_quick_pose_keeps_the_sockets_only(pack, shapes, shade):
-    before = shade.of_parts(_posed(shapes))
+def test_a_quick_pose_keeps_the_sockets_and_what_is_at_rest(pack, shapes, shade):
+    start = _posed(shapes)
+    before = shade.of_parts(start)
     blinking = _posed(shapes, eyeBlinkLeft=1.0)
-    quick, full = shade.of_parts(blinking, before), shade.of_parts(blinking)
+    quick, full = shade.of_parts(blinking, (start, before)), shade.of_parts(blinking)
     socket, eye = _run(pack, "socket_left"), _run(pack, "eye_left")
     np.testing.assert_array_equal(quick[socket], before[socket])
     np.testing.assert_array_equal(quick[eye], full[eye])
     assert np.abs(full[socket] - before[socket]).max() > 0.05
+    looking = _posed(shapes, eyeLookOutLeft=0.6)
+    np.testing.assert_array_equal(shade.of_parts(looking, (start, before))[eye], shade.of_parts(looking)[eye])
 
 
 def test_hollows_are_darker_than_ridges_and_both_sides_alike(pack, shapes, shade):

@@ -1,0 +1,73 @@
+"""Eyeballs, sockets, teeth and tongue of the shipped pack, on several people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.expressions import SHAPE_INDEX
+from engine.packs.open_pack import load_open_pack
+from engine.training.anthropometry import EYE_RADIUS_MM
+
+
+@pytest.fixture(scope="module")
+def people():
+    pack = load_open_pack()
+    rng = np.random.default_rng(1)
+    identities = [np.zeros(50, np.float32), *rng.normal(size=(4, 50)).astype(np.float32)]
+    return pack, [pack.shapes(one) for one in identities]
+
+
+def _part(pack, name: str) -> slice:
+    return slice(*next(part for part in pack.topology.parts if part.name == name).vertices)
+
+
+def test_the_cornea_bulges_but_clears_the_lids(people):
+    pack, shapes = people
+    for neutral, _ in shapes:
+        for side in ("right", "left"):
+            ball = neutral[_part(pack, f"eye_{side}")]
+            around = ball[1:].reshape(-1, 40, 3).mean(1)  # rings about the axis
+            centre = np.array([*around[0, :2], ball[0, 2] - EYE_RADIUS_MM - 0.2])
+            radius = np.linalg.norm(ball - centre, axis=1)
+            assert EYE_RADIUS_MM < radius[0] < EYE_RADIUS_MM + 0.3
+            np.testing.assert_allclose(radius[1 + 40 * 6 :], EYE_RADIUS_MM - 0.1, atol=0.05)
+
+
+def test_the_socket_leaves_no_gap_around_the_eyeball(people):
+    """Its last rings lie inside the ball, on every person, with open and with closed lids."""
+    pack, shapes = people
+    for neutral, deltas in shapes:
+        for blink in (0.0, 1.0):
+            posed = neutral + blink * (deltas[SHAPE_INDEX["eyeBlinkLeft"]] + deltas[SHAPE_INDEX["eyeBlinkRight"]])
+            for side in ("right", "left"):
+                ball, socket = posed[_part(pack, f"eye_{side}")], posed[_part(pack, f"socket_{side}")]
+                centre = np.array([*ball[1:41, :2].mean(0), ball[0, 2] - EYE_RADIUS_MM - 0.2])
+                rings = np.linalg.norm(socket - centre, axis=1).reshape(5, -1)
+                assert rings[-1].max() < EYE_RADIUS_MM - 1.0
+                assert rings[-2].max() < EYE_RADIUS_MM + 0.6
+
+
+def test_teeth_are_separate(people):
+    """Along the middle of the crowns the surface dips between any two of the fourteen teeth."""
+    pack, shapes = people
+    for row in ("upper", "lower"):
+        points = shapes[0][0][_part(pack, f"teeth_{row}")].reshape(10, -1, 3)
+        crown, smooth = points[4], points[0]
+        out = np.linalg.norm(crown[:, [0, 2]] - smooth[:, [0, 2]], axis=1)
+        dips = (out[1:-1] < out[:-2] - 0.1) & (out[1:-1] < out[2:] - 0.1)
+        assert dips.sum() == 13
+
+
+def test_upper_and_lower_teeth_meet_and_part(people):
+    pack, shapes = people
+    for neutral, deltas in shapes:
+        upper, lower = (_part(pack, f"teeth_{row}") for row in ("upper", "lower"))
+        tongue = _part(pack, "tongue")
+        opened = neutral + deltas[SHAPE_INDEX["jawOpen"]]
+        closed_gap = neutral[upper, 1].min() - neutral[lower, 1].max()
+        assert -3.0 < closed_gap < 0.0  # overbite
+        front_up, front_low = neutral[upper], neutral[lower]
+        assert front_up[:, 2].max() > front_low[:, 2].max() + 1.5  # overjet
+        assert opened[upper, 1].min() - opened[lower, 1].max() > 15
+        assert neutral[tongue, 2].max() < neutral[lower, 2].max() - 3.0  # behind the lower teeth
