@@ -10,6 +10,7 @@ from engine.arrays import DoubleArray, IntArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from scipy.sparse.linalg import SuperLU
 
 
 def cotangent_laplacian(vertices: DoubleArray, faces: IntArray) -> tuple[csr_matrix, DoubleArray]:
@@ -45,28 +46,24 @@ class Spreader:
         from scipy.sparse import diags
 
         laplacian, area = cotangent_laplacian(vertices, faces)
-        self._energy = (laplacian @ diags(1.0 / area) @ laplacian).tocsr()
-        self._cache: dict[tuple[int, ...], DoubleArray] = {}
+        self._energy = (laplacian @ diags(1.0 / area) @ laplacian).tocsc()
+        self._solvers: dict[tuple[int, ...], tuple[IntArray, SuperLU]] = {}
 
     def spread(self, handles: dict[int, DoubleArray], fixed: set[int]) -> DoubleArray:
         """Displacements (V, 3) or values (V, 1): ``handles`` as given, ``fixed`` still, the rest in between."""
         held = tuple(sorted(set(handles) | fixed))
-        width = len(next(iter(handles.values())))
-        values = np.zeros((len(held), width))
-        for row, point in enumerate(held):
-            if point in handles:
-                values[row] = handles[point]
-        return np.asarray(self._operator(held) @ values)
+        field = np.zeros((self._energy.shape[0], len(next(iter(handles.values())))))
+        for point, value in handles.items():
+            field[point] = value
+        free, solver = self._solver(held)
+        field[free] = solver.solve(-(self._energy @ field)[free])
+        return field
 
-    def _operator(self, held: tuple[int, ...]) -> DoubleArray:
+    def _solver(self, held: tuple[int, ...]) -> tuple[IntArray, SuperLU]:
+        """The points that are not held, and the factors of their equations."""
         from scipy.sparse.linalg import splu
 
-        if held not in self._cache:
-            V = self._energy.shape[0]
-            free = np.setdiff1d(np.arange(V), held)
-            operator = np.zeros((V, len(held)))
-            operator[list(held), np.arange(len(held))] = 1.0
-            right = -self._energy[free][:, list(held)].toarray()
-            operator[free] = splu(self._energy[free][:, free].tocsc()).solve(right)
-            self._cache[held] = operator
-        return self._cache[held]
+        if held not in self._solvers:
+            free = np.setdiff1d(np.arange(self._energy.shape[0]), held).astype(np.int32)
+            self._solvers[held] = free, splu(self._energy[free][:, free])
+        return self._solvers[held]

@@ -124,4 +124,4 @@ def shrug_lower(t: float, r: int, up: bool) -> tuple[float, float, float]:
 def shrug_upper(t: float, r: int, up: bool) -> tuple[float, float, float]:
     """Mentalis and the lower lip push the upper lip up."""
     c = abs(t)
-    return 0.0, 0.20 * (1 - c**2) - 0.06 * c**2, (0.12 if up else 0.05) * (1 - c**2)
+    return 0.0, 0.16 * (1 - c**2) - 0.03 * c**2, (0.15 if up else 0.07) * (1 - c**2)
