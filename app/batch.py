@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
+_NO_KEY_MAPS = "The maps of the key expressions need files of this face model that are not imported."
+_NO_KEY_MAPS_HINT = "Import dpmap_rig_net_G.pth and posmaps.npz with --import-facescape, or use --name dpmap_single."
+
 _Result = TypeVar("_Result")
 _log = logging.getLogger("detailed_face")
 
@@ -155,6 +158,8 @@ def process_photo(
     photo = load_photo(photo_path)
     reading = ("reading", time.perf_counter() - start)
     models = yield from scaled(service.models(), 0.0, 0.1)
+    if options.rig and not models.pack.has_key_maps:
+        raise ModelFileError(_NO_KEY_MAPS, _NO_KEY_MAPS_HINT)
     from engine.pipeline import add_key_maps, build_face
 
     start = time.perf_counter() - reading[1]  # loading the models is not this photo's time

@@ -10,6 +10,7 @@ from PIL import Image
 
 from engine.resources import resource_path
 
+SAMPLE = "samples/portrait_obama.jpg"
 FACE = (372, 126, 613, 419)
 """Left, top, right and lower border of the face in the sample portrait."""
 
@@ -21,39 +22,38 @@ def portrait(grow: float = 0.5) -> Image.Image:
     left, top, right, bottom = FACE
     across, down = grow * (right - left), grow * (bottom - top)
     box = (round(left - across), max(0, round(top - down)), round(right + across), round(bottom + down))
-    return Image.open(resource_path("samples/portrait_obama.jpg")).convert("RGB").crop(box)
+    return Image.open(resource_path(SAMPLE)).convert("RGB").crop(box)
 
 
-def cut(side: str, share: float = 0.2) -> Image.Image:
+def cut(side: str) -> Image.Image:
     """A portrait from which one side of the face is cut off."""
     picture = portrait()
     width, height = picture.size
-    face = 0.25 * width  # the room on either side
-    box = {
-        "left": (round(face + share * 2 * face), 0, width, height),
-        "right": (0, 0, round(width - face - share * 2 * face), height),
-        "top": (0, round(0.25 * height + share * 0.5 * height), width, height),
+    boxes = {
+        "left": (round(0.35 * width), 0, width, height),
+        "right": (0, 0, round(0.65 * width), height),
+        "top": (0, round(0.35 * height), width, height),
         "bottom": (0, 0, width, round(0.75 * height)),
-    }[side]
-    return picture.crop(box)
+    }
+    return picture.crop(boxes[side])
 
 
 def write_good(folder: Path) -> None:
-    """Each of these becomes a face here; the original crashes on some, and passes over others without a word."""
+    """Each of these becomes a face here; the original crashes on most, and passes over others without a word."""
     cut("left").save(folder / "left.tif")
-    cut("right").save(folder / "right.webp", quality=95)
+    unseen = cut("right")
+    unseen.putalpha(0)
+    unseen.save(folder / "right.webp", lossless=True, exact=True)
     pillow_heif.from_pillow(cut("top")).save(folder / "top.heic", quality=95)
-    sideways = cut("bottom").transpose(Image.Transpose.ROTATE_90)  # the tag below turns it upright again
+    sideways = cut("bottom").transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
-    exif[ORIENTATION_TAG] = TURNED_RIGHT
+    exif[ORIENTATION_TAG] = TURNED_RIGHT  # upright again, for who looks at it
     sideways.save(folder / "bottom.Jpg", quality=95, exif=exif)
-    left, top, right, bottom = FACE
-    Image.open(resource_path("samples/portrait_obama.jpg")).convert("RGB").crop(FACE).save(folder / "tight.png")
-    words = np.asarray(portrait().convert("L")).astype(np.uint16) * 257
-    Image.fromarray(words).save(folder / "same.png")  # 16-bit grey
-    see_through = portrait()
-    see_through.putalpha(255)
-    see_through.save(folder / "same.bmp.png")
+    Image.open(resource_path(SAMPLE)).convert("RGB").crop(FACE).save(folder / "tight.png")
+    portrait().rotate(90, expand=True).save(folder / "turned.png")
+    grey = np.asarray(portrait().convert("L")).astype(np.uint16)
+    Image.fromarray(grey * 257).save(folder / "same.png")  # 16 bits
+    portrait().save(folder / "same.bmp")
     two = Image.new("RGB", (2 * portrait().width, portrait().height))
     two.paste(portrait(), (0, 0))
     two.paste(portrait().transpose(Image.Transpose.FLIP_LEFT_RIGHT), (portrait().width, 0))
@@ -64,7 +64,7 @@ def write_bad(folder: Path) -> None:
     """None of these has a face that could be found, or can be read at all."""
     folder.joinpath("folder.jpg").mkdir()
     folder.joinpath("empty.jpg").touch()
-    folder.joinpath("broken.jpg").write_bytes(resource_path("samples/portrait_obama.jpg").read_bytes()[:3000])
+    folder.joinpath("broken.jpg").write_bytes(resource_path(SAMPLE).read_bytes()[:3000])
     folder.joinpath("text.png").write_text("I am no picture.")
     Image.new("RGB", (300, 300), (120, 130, 140)).save(folder / "wall.png")
     Image.new("RGB", (3, 4000), (120, 130, 140)).save(folder / "strip.png")

@@ -1,0 +1,447 @@
+"""The command line with FaceScape's files: the original's results under its names, and a way out of each of its crashes.
+
+The files are small stand-ins, the photos are those on which the original program was seen to fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from app import cli
+from engine import expressions
+from engine.images import load_photo
+from engine.landmarks import LandmarkDetector
+from engine.packs.facescape import data as pack_data
+from tests import facescape_standin as standin
+from tests.app import facescape_photos as photos
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH = 2  # of the networks' first layers; the original's: 64
+GOOD = ("left", "right", "top", "bottom", "tight", "turned", "same", "same_2", "two faces ü")
+BAD = {
+    "broken.jpg": "broken.jpg is damaged: it ends early.",
+    "empty.jpg": "empty.jpg is empty (0 bytes).",
+    "far away.png": "No face was found in far away.png.",
+    "strip.png": "strip.png is too small to hold a face: 3 x 4000 px.",
+    "text.png": "text.png is not a picture in a known format.",
+    "wall.png": "No face was found in wall.png.",
+}
+VARIABLES = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "LOCALAPPDATA")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one start of the command line said and left behind."""
+
+    source: Path
+    folder: Path
+    status: int
+    out: str
+    err: str
+
+
+def home(place: Path) -> dict[str, str]:
+    """Variables that make ``place`` the user's own."""
+    return {name: str(place / name.lower()) for name in VARIABLES} | {"HOME": str(place), "OMP_NUM_THREADS": "1"}
+
+
+class SharedDetector(LandmarkDetector):
+    """Outlives the runs of the command line: its process takes a second to start."""
+
+    def close(self) -> None:
+        """Not yet."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def detector() -> Iterator[None]:
+    """One detector and one thread (the networks are tiny) for all runs in this process."""
+    shared, threads = SharedDetector(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.landmarks.LandmarkDetector", lambda: shared)
+        yield
+    torch.set_num_threads(threads)
+    LandmarkDetector.close(shared)
+
+
+@contextlib.contextmanager
+def at_home(place: Path) -> Iterator[None]:
+    """This process as that user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in home(place).items():
+            patch.setenv(name, value)
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        yield
+
+
+def call(*arguments: object) -> tuple[int, str, str]:
+    """Run the command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = int(end.code or 0)
+    return status, out.getvalue(), err.getvalue()
+
+
+def start(*arguments: object, cwd: Path, place: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run ``main.py`` from another folder."""
+    environment = {**os.environ, "DISPLAY": "", "WAYLAND_DISPLAY": "", **home(place), **changes}
+    command = [sys.executable, "-W", "error", str(ROOT / "main.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """The small stand-in of all files but the position maps."""
+    return standin.make(tmp_path_factory.mktemp("original"), width=WIDTH)
+
+
+@pytest.fixture(scope="module")
+def user(original, tmp_path_factory):
+    """The home of somebody who has imported it."""
+    place = tmp_path_factory.mktemp("user")
+    with at_home(place):
+        status, out, err = call("--import-facescape", original)
+    assert status == 0, err
+    assert "Imported the shapes" in out
+    return place
+
+
+@pytest.fixture
+def own(user, tmp_path):
+    """A copy of that home that a test may spoil, and the process its."""
+    place = Path(shutil.copytree(user, tmp_path / "own"))
+    with at_home(place):
+        yield place
+
+
+def imported() -> dict[str, Path]:
+    return pack_data.pack_files(pack_data.default_folder())
+
+
+@pytest.fixture(scope="module")
+def batch(user, tmp_path_factory) -> Run:
+    """One run over a folder of difficult photos, with pictures: the good among the bad."""
+    folder = tmp_path_factory.mktemp("batch")
+    source, out = folder / "my photos", folder / "new" / "results"  # neither of the output's folders is there
+    source.mkdir()
+    photos.write_good(source)
+    photos.write_bad(source)
+    arguments = ("--input", source, "--output", out, "--name", "dpmap_single", "--render", "--gpu_ids", "-1")
+    with at_home(user):
+        run = Run(source, out, *call("--pack", "facescape", *arguments))
+    (source / "same.png").rename(source / "same_2.png")  # as its results are called
+    return run
+
+
+def report_of(folder: Path, stem: str) -> dict:
+    return json.loads((folder / stem / f"{stem}.json").read_text(encoding="utf-8"))
+
+
+def mesh_of(folder: Path, stem: str) -> trimesh.Trimesh:
+    return trimesh.load(folder / stem / f"{stem}.obj", process=False, maintain_order=True)
+
+
+# the folder of difficult photos
+
+
+def test_one_bad_photo_does_not_stop_the_others(batch):
+    assert batch.status == cli.SOME_FAILED
+    assert "Traceback" not in batch.err
+    assert {path.name for path in batch.folder.iterdir()} == set(GOOD), "no folder is left for a photo that failed"
+    assert f"{len(GOOD)} of {len(GOOD) + len(BAD)} photos done." in batch.err
+
+
+@pytest.mark.parametrize("stem", GOOD)
+def test_each_good_photo_gives_the_original_s_files(batch, stem):
+    folder = batch.folder / stem
+    names = {f"{stem}{end}" for end in (".obj", ".obj.mtl", ".jpg", "_dpmap.png", "_render.jpg", ".json")}
+    assert {path.name for path in folder.iterdir()} == names
+    report = report_of(batch.folder, stem)
+    size = report["image_size"]
+    assert report["pack"] == "facescape"
+    texture = cv2.imread(str(folder / f"{stem}.jpg"), cv2.IMREAD_REDUCED_COLOR_4)
+    assert texture.shape == (1024, 1024, 3)
+    assert texture[250:500, 375:650].mean() > 40, "not black"
+    canvas = cv2.imread(str(folder / f"{stem}_dpmap.png"), cv2.IMREAD_UNCHANGED)
+    assert canvas.dtype == np.uint16
+    assert canvas.shape == (4096, 4096)
+    window = (slice(600, 2500), slice(1100, 3000))
+    assert canvas[window].std() > 10
+    canvas[window] = 32768
+    assert (canvas == 32768).all(), "none beside the window"
+    render = cv2.imread(str(folder / f"{stem}_render.jpg"))
+    assert render.shape == (size["height"], size["width"], 3)
+    mesh = mesh_of(batch.folder, stem)
+    assert mesh.visual.material.image.size == (4096, 4096)
+    assert np.isfinite(mesh.vertices).all()
+    assert report["fit_error"]["points68"] < 0.12
+
+
+@pytest.mark.parametrize("stem", GOOD)
+def test_the_picture_shows_the_grey_face_on_this_photo(batch, stem):
+    """The original's second picture of a process was of another photo, or black."""
+    source = next(path for path in batch.source.iterdir() if path.stem == stem)
+    photo = load_photo(source).image.astype(int)
+    render = cv2.imread(str(batch.folder / stem / f"{stem}_render.jpg"))[:, :, ::-1].astype(int)
+    changed = np.abs(render - photo).max(2) > 24
+    hull = cv2.convexHull(np.array(report_of(batch.folder, stem)["landmarks"]).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(changed.shape, np.uint8), hull, 1)
+    around = cv2.dilate(face, np.ones((121, 121), np.uint8))  # the mesh reaches beyond the points
+    assert changed[face > 0].mean() > 0.5
+    assert changed[around == 0].sum() <= 0.02 * changed.size
+    grey = render[(face > 0) & changed]
+    assert np.ptp(grey, axis=1).mean() < 12
+    assert 60 < grey.mean() < 230, "lit"
+
+
+@pytest.mark.parametrize("stem", ["left", "right", "top"])
+def test_a_face_that_leaves_the_frame_is_said(batch, stem):
+    assert any("cut by the picture's border" in warning for warning in report_of(batch.folder, stem)["warnings"])
+
+
+def test_exif_rotation_is_applied_to_results_and_picture(batch):
+    size = report_of(batch.folder, "bottom")["image_size"]
+    assert size["height"] < size["width"] == photos.portrait().width
+    nose_bridge, chin = (report_of(batch.folder, "bottom")["landmarks"][i] for i in (27, 8))
+    assert chin[1] > nose_bridge[1] + 80, "upright"
+
+
+def test_a_second_face_is_said_and_the_clearest_taken(batch):
+    assert "two faces ü.jpg: note: Another face was found; the clearest one is used." in batch.err
+
+
+def test_same_stem_twice_keeps_both(batch):
+    pictures = (cv2.imread(str(batch.folder / stem / f"{stem}_render.jpg")) for stem in ("same", "same_2"))
+    colours, grey = (picture[-60:] for picture in pictures)  # the clothes
+    assert np.ptp(grey.astype(int), axis=2).mean() < 3
+    assert np.ptp(colours.astype(int), axis=2).mean() > 20
+
+
+def test_spaces_and_unicode_are_found_by_readers(batch):
+    stem = "two faces ü"
+    folder = batch.folder / stem
+    lines = (folder / f"{stem}.obj").read_text(encoding="utf-8").splitlines()
+    library = next(line.split(" ", 1)[1] for line in lines if line.startswith("mtllib"))
+    assert (folder / library).is_file()
+    material = (folder / library).read_text(encoding="utf-8").splitlines()
+    picture = next(line.split(" ", 1)[1] for line in material if line.startswith("map_Kd"))
+    assert (folder / picture).is_file()
+    diffuse = next(line.split()[1:] for line in material if line.startswith("Kd "))
+    assert min(map(float, diffuse)) > 0.5, "viewers that multiply show no black"
+
+
+@pytest.mark.parametrize(("name", "sentence"), BAD.items())
+def test_each_bad_photo_is_one_clear_sentence(batch, name, sentence):
+    said = [line for line in batch.err.splitlines() if name in line and "Failed" in line]
+    assert said
+    assert all(sentence in line for line in said)
+
+
+def test_a_folder_in_place_of_a_photo(user, tmp_path):
+    (tmp_path / "x.jpg").mkdir()
+    with at_home(user):
+        status, _, err = call("--pack", "facescape", "--input", tmp_path / "x.jpg", "--output", tmp_path / "out")
+    assert status == cli.SOME_FAILED
+    assert err.startswith(f"There is no photo in {tmp_path / 'x.jpg'}. Supported are ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_that_is_a_file(user, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    photos.portrait().save(tmp_path / "a.png")
+    with at_home(user):
+        status, _, err = call("--pack", "facescape", "--input", tmp_path / "a.png", "--output", tmp_path / "out")
+    assert status == cli.SOME_FAILED
+    assert "out is a file where a folder is needed" in err
+    assert err.count("\n") == 1
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+# the original's own way of calling it, from another folder, without CUDA
+
+
+def with_position_maps(pack: Path) -> None:
+    """Add position maps to an imported pack; their import is tested elsewhere and takes some seconds."""
+    waves = np.sin(np.arange(1, 61)[:, None] * np.linspace(0, 3, 1024)).astype(np.float32)
+    np.save(pack / "maps.npy", np.broadcast_to(waves[:, None], (60, 1024, 1024)))
+    info = json.loads((pack / pack_data.INFO_FILE).read_text())
+    info["files"]["position_maps"] = "maps.npy"
+    (pack / pack_data.INFO_FILE).write_text(json.dumps(info))
+
+
+def test_maps_of_20_expressions_with_their_closeness(own, tmp_path):
+    with_position_maps(pack_data.default_folder())
+    photos.portrait().save(tmp_path / "my face.png")
+    before = set(own.rglob("*.map"))
+    arguments = ("--name", "dpmap_rig", "--input", tmp_path / "my face.png", "--output", tmp_path / "out")
+    status, _, err = call("--pack", "facescape", *arguments, "--gpu_ids", "-1", "--render")
+    assert status == 0, err
+    folder = tmp_path / "out" / "my face"
+    maps = [f"my face_dpmap_{k}.png" for k in range(20)]
+    plain = {f"my face{end}" for end in (".obj", ".obj.mtl", ".jpg", "_render.jpg", ".json")}
+    assert {path.name for path in folder.iterdir()} == plain | set(maps)
+    first, last = (cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED) for name in (maps[0], maps[-1]))
+    assert not np.array_equal(first, last)
+    report = report_of(tmp_path / "out", "my face")
+    assert list(report["closeness"]) == list(expressions.KEY_NAMES)
+    assert sum(value <= 0.35 for value in report["closeness"].values()) >= 16, "the neutral one is 0"
+    assert len(set(own.rglob("*.map")) - before) in (20, 21), (
+        "kept for the next run; the photo's own may be there already"
+    )
+    render = cv2.imread(str(folder / "my face_render.jpg"))
+    assert np.abs(render.astype(int) - np.asarray(photos.portrait())[:, :, ::-1]).max() > 60
+
+
+def test_the_original_s_folders_are_imported_at_the_first_start(original, tmp_path):
+    predef = Path(shutil.copytree(original / "predef", tmp_path / "pre def"))
+    for path in (original / "model").iterdir():
+        shutil.copy(path, predef)
+    arguments = ("--pack", "facescape", "--predef_dir", predef, "--checkpoints_dir", original / "checkpoints")
+    with at_home(tmp_path / "home"):
+        status, out, err = call(*arguments, "--input", tmp_path / "home", "--output", tmp_path / "out")
+        assert set(imported()) == {"core", "model", "single", "rig"}
+    assert "Imported the shapes, the model's data, the network for" in out
+    assert status == cli.SOME_FAILED
+    assert "There is no photo in" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Mesa's variable takes OpenGL away")
+def test_exact_files_from_another_folder_without_opengl_and_cuda(user, tmp_path):
+    photos.portrait().save(tmp_path / "my face.png")
+    done = start(
+        "--pack", "facescape", "--exact", "--input", "my face.png", "--output", "out", "--render",
+        "--predef_dir", tmp_path, "--gpu_ids", "0",
+        cwd=tmp_path, place=user, MESA_GL_VERSION_OVERRIDE="2.1", CUDA_VISIBLE_DEVICES="",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert said[0].startswith(
+        "--predef_dir and --checkpoints_dir are not read: FaceScape's files are imported already."
+    )
+    assert said[1] == "There is no GPU 0 for torch here; the CPU is used."
+    assert any("The picture was not rendered: " in line for line in said)
+    folder = tmp_path / "out" / "my face"
+    names = {f"my face{end}" for end in (".obj", ".obj.mtl", ".jpg", "_dpmap.png", ".json")}
+    assert {path.name for path in folder.iterdir()} == names
+    text = (folder / "my face.obj").read_text(encoding="utf-8").splitlines()
+    assert text[0] == "mtllib ./my face.obj.mtl"
+    assert {line.split(" ")[0] for line in text} == {"mtllib", "v", "vt", "usemtl", "f"}
+    material = "newmtl material_0\nKd 0 0 0\nillum 2\nmap_Kd ./my face.jpg\n"
+    assert (folder / "my face.obj.mtl").read_text() == material
+    with at_home(user):
+        data = pack_data.load(pack_data.default_folder())
+    mesh = mesh_of(tmp_path / "out", "my face")
+    np.testing.assert_array_equal(mesh.faces, data.front_faces)
+
+
+# missing and wrong files
+
+
+def test_without_an_import_the_way_to_it_is_said(tmp_path):
+    with at_home(tmp_path):
+        status, out, err = call("--pack", "facescape", "--input", tmp_path, "--output", tmp_path / "out")
+    assert (status, out) == (cli.WRONG_USAGE, "")
+    assert err.count("\n") == 1
+    assert "--import-facescape" in err
+
+
+@pytest.mark.parametrize("part", ["core", "model"])
+def test_a_missing_model_file_is_a_sentence(own, tmp_path, part):
+    path = imported()[part]
+    path.unlink()
+    status, _, err = call("--pack", "facescape", "--input", tmp_path, "--output", tmp_path / "out")
+    assert status != 0
+    assert "--import-facescape" in err
+    assert "Traceback" not in err
+
+
+def test_a_folder_without_the_core_is_named(original, tmp_path):
+    with at_home(tmp_path):
+        status, out, err = call(
+            "--pack", "facescape", "--input", tmp_path, "--predef_dir", original / "predef",
+            "--checkpoints_dir", original / "checkpoints",
+        )  # fmt: skip
+    assert status == cli.SOME_FAILED
+    assert "core_847_50_52.npy" in out
+    assert "core_847_50_52.npy" in err
+    assert "Traceback" not in err
+
+
+def test_without_networks_the_photo_s_shading_is_read(original, tmp_path):
+    with at_home(tmp_path):
+        assert call("--import-facescape", original / "predef", original / "model")[0] == 0
+        photos.portrait().save(tmp_path / "a.png")
+        status, _, err = call("--pack", "facescape", "--input", tmp_path / "a.png", "--output", tmp_path / "out")
+    assert status == 0, err
+    assert "FaceScape's detail networks are not imported" in err
+    canvas = cv2.imread(str(tmp_path / "out" / "a" / "a_dpmap.png"), cv2.IMREAD_UNCHANGED)
+    assert canvas.std() > 10
+
+
+def test_without_the_rig_s_network_the_missing_file_is_named(own, tmp_path):
+    info = pack_data.default_folder() / pack_data.INFO_FILE
+    content = json.loads(info.read_text())
+    content["files"].pop("rig")
+    info.write_text(json.dumps(content))
+    photos.portrait().save(tmp_path / "a.png")
+    arguments = ("--name", "dpmap_rig", "--input", tmp_path / "a.png", "--output", tmp_path / "out")
+    status, _, err = call("--pack", "facescape", *arguments)
+    assert status == cli.SOME_FAILED
+    assert "Import dpmap_rig_net_G.pth and posmaps.npz" in err
+    assert "Traceback" not in err
+    assert not list((tmp_path / "out").rglob("*.obj"))
+
+
+def test_a_corrupt_network_is_refused_at_the_import(original, tmp_path):
+    folder = Path(shutil.copytree(original / "checkpoints", tmp_path / "checkpoints"))
+    path = folder / standin.TORCH_NAMES["single"]
+    path.write_bytes(path.read_bytes()[:2000])
+    with at_home(tmp_path):
+        status, out, err = call("--import-facescape", original / "predef", original / "model", folder)
+    assert "wrong" in next(line for line in out.splitlines() if path.name in line)
+    assert "Traceback" not in out + err
+    assert status == 0, "the model and the other network are good"
+    assert "the network for 20 expressions" in out.splitlines()[-1]
+    assert "photo's own detail" not in out.splitlines()[-1]
+
+
+def test_another_network_is_refused_naming_both_lists(original, tmp_path):
+    """The original went on with random weights."""
+    folder = Path(shutil.copytree(original / "checkpoints", tmp_path / "checkpoints"))
+    state = standin.make_state_dict("single", WIDTH)
+    state["model.99.extra"] = state.pop("model.38.bias")
+    torch.save(state, folder / standin.TORCH_NAMES["single"])
+    with at_home(tmp_path):
+        _, out, _ = call("--import-facescape", original / "predef", original / "model", folder)
+    line = next(line for line in out.splitlines() if standin.TORCH_NAMES["single"] in line)
+    assert "model.38.bias" in line
+    assert "model.99.extra" in line
+
+
+def test_a_network_damaged_after_the_import_is_a_sentence(own, tmp_path):
+    path = imported()["single"]
+    path.write_bytes(path.read_bytes()[:100])
+    photos.portrait().save(tmp_path / "a.png")
+    status, _, err = call("--pack", "facescape", "--input", tmp_path / "a.png", "--output", tmp_path / "out")
+    assert status == cli.SOME_FAILED
+    assert "Traceback" not in err
+    assert "inside the program" not in err
+    assert path.name in err or "network" in err
