@@ -69,12 +69,19 @@ def test_wrong_usage_is_exit_2_with_a_sentence(arguments, sentence, capsys):
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--pack", "facescape"], ["--import-facescape", "a", "b"]])
-def test_facescape_is_answered_with_the_way_that_works(arguments, capsys):
-    assert cli.main(arguments) == cli.WRONG_USAGE
+@pytest.mark.usefixtures("tmp_home")
+def test_facescape_that_is_not_imported_is_answered_with_the_way_that_works(capsys):
+    assert cli.main(["--pack", "facescape"]) == cli.WRONG_USAGE
     said = capsys.readouterr().err
     assert said.count("\n") == 1
+    assert "--import-facescape FOLDER" in said
     assert "--pack open" in said
+
+
+@pytest.mark.usefixtures("tmp_home")
+def test_import_from_a_folder_that_is_not_there(capsys):
+    assert cli.main(["--import-facescape", "no such folder"]) == cli.SOME_FAILED
+    assert capsys.readouterr().err.endswith("no such folder is no folder. Name folders that exist.\n")
 
 
 def test_version_is_that_of_the_project(capsys):
