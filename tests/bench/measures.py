@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.resources import resource_path
+from tests.bench.accuracy import accuracy
+from tests.bench.faces import sheets
 from tests.running import finish
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +176,11 @@ def turned() -> Iterator[str]:
     ctx.release()
 
 
+def faces() -> Iterator[str]:
+    """Sheets of random faces."""
+    yield from sheets(ROOT / "out" / "bench")
+
+
 MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "start": start,
     "stages": stages,
@@ -181,4 +188,6 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "fit": fit,
     "rig": rig,
     "turned": turned,
+    "accuracy": accuracy,
+    "faces": faces,
 }
