@@ -19,9 +19,10 @@ import numpy as np
 from engine import expressions
 from engine.arrays import DoubleArray, IntArray
 from engine.resources import MANIFEST, RESOURCES
-from engine.training import anthropometry, distill, parts, sources
+from engine.training import anthropometry, distill, parts, sources, variation
 from engine.training.blendshapes import ExpressionRig
 from engine.training.cage import POINTS, Cage, make_cage
+from engine.training.fairing import faired
 from engine.training.landmark_map import landmark_map
 from engine.training.loop import loop_matrix
 from engine.training.unfold import stretch, unfold
@@ -57,29 +58,43 @@ class Built:
 
 
 def template(network: distill.DenseNetwork, portraits: list[sources.Portrait], cage: Cage) -> DoubleArray:
-    """The average face (468, 3) mm at rest: neutral portraits, each calibrated, averaged and calibrated again."""
+    """The average face (468, 3) mm at rest: neutral portraits, each calibrated, averaged, calibrated again and faired."""
     faces = []
     for portrait in portraits:
         if portrait.neutral:
             crop = network.upright_crop(portrait.image, portrait.centre, portrait.size_px)
             face = distill.frontal(distill.upright(network.on_crop(crop)), cage.mirror)
             faces.append(anthropometry.calibrated(face, cage.mirror))
-    return anthropometry.calibrated(np.mean(faces, 0), cage.mirror)
+    return faired(anthropometry.calibrated(np.mean(faces, 0), cage.mirror), cage)
 
 
-def bilinear_core(rig: ExpressionRig, mean: DoubleArray, modes: distill.Modes) -> tuple[DoubleArray, DoubleArray]:
+def bilinear_core(
+    rig: ExpressionRig, mean: DoubleArray, modes: distill.Modes, mirror: IntArray
+) -> tuple[DoubleArray, DoubleArray]:
     """Mean (468, 3, 52) and core (468, 3, 52, I): positions of the points per expression and identity mode, mm.
 
     The expression part of mode i is the difference that one SD of the mode makes to the shapes, so that the shapes follow
-    the face they act on.
+    the face they act on; odd modes leave the shapes alone, which are made in mirrored pairs.
     """
     average = rig.shapes(mean)
     mean_core = np.concatenate([mean[..., None], average.transpose(1, 2, 0)], 2)
     core = np.empty((*mean_core.shape, len(modes.directions)))
     for i, direction in enumerate(modes.directions):
-        change = (rig.shapes(mean + direction) - rig.shapes(mean - direction)) / 2
+        change = np.zeros_like(average)
+        if variation.is_even(direction, mirror):
+            change = (rig.shapes(mean + direction) - rig.shapes(mean - direction)) / 2
         core[..., i] = np.concatenate([direction[..., None], change.transpose(1, 2, 0)], 2)
     return mean_core, core
+
+
+# Motions that also tell faces at rest apart, but that a smiling or squinting photo must not leave in the neutral face.
+_NEVER_IDENTITY = ("mouthSmile", "mouthFrown", "eyeBlink", "eyeWide")
+
+
+def _pairs(shapes: DoubleArray, names: tuple[str, ...]) -> DoubleArray:
+    """(n, 468, 3): left and right of each named pair together."""
+    index = expressions.SHAPE_INDEX
+    return np.array([shapes[index[f"{name}Left"]] + shapes[index[f"{name}Right"]] for name in names])
 
 
 def _to_control(matrix: csr_matrix) -> DoubleArray:
@@ -154,9 +169,10 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
     mean = template(network, portraits, cage)
     crops = [network.upright_crop(q.image, q.centre, q.size_px) for q in portraits]
     samples = distill.responses(network, crops, cage.mirror, settings.warps, rng)
-    modes = distill.identity_modes(samples, mean, cage.mirror, settings.identities, rng)
     rig = ExpressionRig(mean, cage.faces, cage.mirror)
-    mean_core, core = bilinear_core(rig, mean, modes)
+    moving = _pairs(rig.shapes(mean), _NEVER_IDENTITY)
+    modes = variation.identity_modes(samples, mean, cage.faces, cage.mirror, moving, settings.identities)
+    mean_core, core = bilinear_core(rig, mean, modes, cage.mirror)
 
     fine, faces = loop_matrix(cage.faces, POINTS, settings.subdivisions)
     to_control = _to_control(fine)
@@ -233,6 +249,14 @@ def _report(
         f"| {i + 1} | {sd:.3f} | {100 * share:.2f} |"
         for i, (sd, share) in enumerate(zip(modes.sd_mm, modes.share, strict=True))
     ]
+    lines += [
+        "",
+        "Spread of the measures over people (SD, mm):",
+        "",
+        "| measure | published | the modes |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {sd:.1f} | {ours:.1f} |" for name, sd, ours in variation.measure_spread(modes, mean)]
     shapes = mean_core[:, :, 1:].reshape(-1, len(expressions.SHAPES)).T
     unit = shapes / np.linalg.norm(shapes, axis=1, keepdims=True)
     alike = unit @ unit.T - 2 * np.eye(len(unit))
