@@ -19,9 +19,20 @@ import numpy as np
 from engine import expressions
 from engine.arrays import DoubleArray, IntArray
 from engine.resources import MANIFEST, RESOURCES
-from engine.training import anthropometry, correctives, distill, gaze, mouth_parts, parts, parts_paint, sources
+from engine.training import (
+    anthropometry,
+    correctives,
+    distill,
+    gaze,
+    mouth_parts,
+    parts,
+    parts_paint,
+    sources,
+    variation,
+)
 from engine.training.blendshapes import ExpressionRig
 from engine.training.cage import POINTS, Cage, make_cage
+from engine.training.fairing import faired
 from engine.training.landmark_map import landmark_map
 from engine.training.loop import loop_matrix
 from engine.training.unfold import stretch, unfold
@@ -37,7 +48,7 @@ _MAP_SIZE = 1024
 _CHART_SHARE = 0.955
 """Share of the window's side that the skin's chart spans; the rest is padding."""
 _ATLAS_PX = 1024
-_CORRECTIVE_MODES = 20  # the first modes carry 99.6 % of how faces differ
+_CORRECTIVE_MODES = 20  # the small modes hardly change what a combination needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +69,14 @@ class Built:
 
 
 def template(network: distill.DenseNetwork, portraits: list[sources.Portrait], cage: Cage) -> DoubleArray:
-    """The average face (468, 3) mm at rest: neutral portraits, each calibrated, averaged and calibrated again."""
+    """The average face (468, 3) mm at rest: neutral portraits, each calibrated, averaged, calibrated again and faired."""
     faces = []
     for portrait in portraits:
         if portrait.neutral:
             crop = network.upright_crop(portrait.image, portrait.centre, portrait.size_px)
             face = distill.frontal(distill.upright(network.on_crop(crop)), cage.mirror)
             faces.append(anthropometry.calibrated(face, cage.mirror))
-    return anthropometry.calibrated(np.mean(faces, 0), cage.mirror)
+    return faired(anthropometry.calibrated(np.mean(faces, 0), cage.mirror), cage)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,24 +93,27 @@ class Bilinear:
     """(468, 3, C, I')."""
 
 
-def bilinear(rig: ExpressionRig, mean: DoubleArray, directions: DoubleArray) -> Bilinear:
+def bilinear(rig: ExpressionRig, mean: DoubleArray, directions: DoubleArray, mirror: IntArray) -> Bilinear:
     """The shapes of a face as a linear function of its identity modes, directions (I, 468, 3) mm.
 
     The expression part of mode i is the difference that one SD of the mode makes to the shapes, so that the shapes follow
-    the face they act on.
+    the face they act on; odd modes leave the shapes alone, which are made in mirrored pairs.
     """
     average, average_correctives = rig.shapes_and_correctives(mean)
     mean_core = np.concatenate([mean[..., None], average.transpose(1, 2, 0)], 2)
-    core = np.empty((*mean_core.shape, len(directions)))
+    core = np.zeros((*mean_core.shape, len(directions)))
     corrective_mean = average_correctives.transpose(1, 2, 0)
-    corrective_core = np.empty((*corrective_mean.shape, min(len(directions), _CORRECTIVE_MODES)))
+    corrective_core = np.zeros((*corrective_mean.shape, min(len(directions), _CORRECTIVE_MODES)))
     for i, direction in enumerate(directions):
+        core[:, :, 0, i] = direction
+        if not variation.is_even(direction, mirror):
+            continue
         if i < corrective_core.shape[-1]:
             (more, more_too), (less, less_too) = (rig.shapes_and_correctives(mean + s * direction) for s in (1, -1))
             corrective_core[..., i] = (more_too - less_too).transpose(1, 2, 0) / 2
         else:
             more, less = rig.shapes(mean + direction), rig.shapes(mean - direction)
-        core[..., i] = np.concatenate([direction[..., None], (more - less).transpose(1, 2, 0) / 2], 2)
+        core[:, :, 1:, i] = (more - less).transpose(1, 2, 0) / 2
     return Bilinear(mean_core, core, corrective_mean, corrective_core)
 
 
@@ -136,6 +150,16 @@ def eye_arrays(meshes: list[parts.PartMesh], control: DoubleArray) -> dict[str, 
         "eye_offsets": (centres - anchors @ control).astype(np.float32),
         "eye_turns": np.array([gaze.turns(side) for side in ("Right", "Left")], np.float32),
     }
+
+
+# Motions that also tell faces at rest apart, but that a smiling or squinting photo must not leave in the neutral face.
+_NEVER_IDENTITY = ("mouthSmile", "mouthFrown", "eyeBlink", "eyeWide")
+
+
+def _pairs(shapes: DoubleArray, names: tuple[str, ...]) -> DoubleArray:
+    """(n, 468, 3): left and right of each named pair together."""
+    index = expressions.SHAPE_INDEX
+    return np.array([shapes[index[f"{name}Left"]] + shapes[index[f"{name}Right"]] for name in names])
 
 
 def _to_control(matrix: csr_matrix) -> DoubleArray:
@@ -210,9 +234,10 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
     mean = template(network, portraits, cage)
     crops = [network.upright_crop(q.image, q.centre, q.size_px) for q in portraits]
     samples = distill.responses(network, crops, cage.mirror, settings.warps, rng)
-    modes = distill.identity_modes(samples, mean, cage.mirror, settings.identities, rng)
     rig = ExpressionRig(mean, cage.faces, cage.mirror)
-    model = bilinear(rig, mean, modes.directions)
+    moving = _pairs(rig.shapes(mean), _NEVER_IDENTITY)
+    modes = variation.identity_modes(samples, mean, cage.faces, cage.mirror, moving, settings.identities)
+    model = bilinear(rig, mean, modes.directions, cage.mirror)
     mean_core, core = model.mean, model.core
 
     fine, faces = loop_matrix(cage.faces, POINTS, settings.subdivisions)
@@ -293,6 +318,14 @@ def _report(
         f"| {i + 1} | {sd:.3f} | {100 * share:.2f} |"
         for i, (sd, share) in enumerate(zip(modes.sd_mm, modes.share, strict=True))
     ]
+    lines += [
+        "",
+        "Spread of the measures over people (SD, mm):",
+        "",
+        "| measure | published | the modes |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {sd:.1f} | {ours:.1f} |" for name, sd, ours in variation.measure_spread(modes, mean)]
     shapes = mean_core[:, :, 1:].reshape(-1, len(expressions.SHAPES)).T
     unit = shapes / np.linalg.norm(shapes, axis=1, keepdims=True)
     alike = unit @ unit.T - 2 * np.eye(len(unit))

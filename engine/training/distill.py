@@ -1,8 +1,7 @@
 """How faces vary, learned from how the dense landmark network reads warped portraits.
 
 The network has seen a great many faces. Shown smooth, mirror-symmetric warps of a few public-domain portraits it answers with
-plausible faces, so that its answers, aligned, span how faces differ. Its depth is too shallow, so depth is stretched to
-the template's and the published spread of the depth measures is added (``anthropometry.depth_variations``).
+plausible faces, so that its answers, aligned, span how faces differ. ``variation`` makes the prior of it.
 """
 
 from __future__ import annotations
@@ -183,36 +182,11 @@ def responses(
     return np.asarray(samples - samples.mean(0))
 
 
-def identity_modes(
-    samples: DoubleArray, template: DoubleArray, mirror: IntArray, count: int, rng: np.random.Generator
-) -> Modes:
-    """Principal modes of the network's responses with depth put right, scaled to the published spread.
-
-    The response's depth is stretched by the ratio of the template's depth to the network's; random depth measures with
-    their published SD are added; then one factor brings the median SD of the frontal measures to the published one.
-    """
-    stretched = samples * (1.0, 1.0, _DEPTH_STRETCH)
-    stretched = np.einsum("vw,nwc->nvc", lip_closer(template, mirror), stretched)
-    stretched *= _spread_factor(stretched, template)
-    depth = anthropometry.depth_variations(template, mirror)
-    stretched = stretched + np.einsum("nd,dvc->nvc", rng.normal(size=(len(samples), len(depth))), depth)
-    flat = (stretched - stretched.mean(0)).reshape(len(samples), -1)
-    _, singular, vt = np.linalg.svd(flat, full_matrices=False)
-    variance = singular**2 / (len(samples) - 1)
-    sign = np.sign(vt[:, 3 * points.CHIN + 1] + 1e-12)  # one sign convention: reproducible across LAPACK builds
-    directions = (vt * sign[:, None] * np.sqrt(variance)[:, None])[:count].reshape(count, points.POINTS, 3)
-    rms = np.sqrt((directions**2).sum(2).mean(1))
-    return Modes(directions, rms, variance[:count] / variance.sum())
-
-
-_DEPTH_STRETCH = 1.25
-
-
-def _spread_factor(samples: DoubleArray, template: DoubleArray) -> float:
+def spread_factor(samples: DoubleArray, template: DoubleArray) -> float:
     """Published over observed SD, median over the frontal measures."""
     ratios = []
     for measure in anthropometry.MEASURES:
-        if measure.b is not None and measure.a != points.EYE_OUTER_R:  # the eyes set the scale
+        if measure.b is not None:
             observed = np.std([measure.of(template + sample) for sample in samples[:400]])
             ratios.append(measure.sd_mm / observed)
     return float(np.median(ratios))

@@ -10,8 +10,8 @@ import sys
 
 from tests.environment import prepared_display
 
-PARTS = ("start", "stages", "window", "fit", "rig", "turned")
-ON_REQUEST = ("gallery",)
+PARTS = ("start", "stages", "window", "fit", "rig", "turned", "accuracy")
+ON_REQUEST = ("gallery", "faces")
 """Parts that write files: only when named."""
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.resources import resource_path
+from tests.bench.accuracy import accuracy
+from tests.bench.faces import sheets
 from tests.running import finish
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +184,11 @@ def gallery() -> Iterator[str]:
         yield str(path.relative_to(ROOT))
 
 
+def faces() -> Iterator[str]:
+    """Sheets of random faces."""
+    yield from sheets(ROOT / "out" / "bench")
+
+
 MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "start": start,
     "stages": stages,
@@ -190,4 +197,6 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "rig": rig,
     "turned": turned,
     "gallery": gallery,
+    "accuracy": accuracy,
+    "faces": faces,
 }

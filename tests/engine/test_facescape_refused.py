@@ -40,9 +40,7 @@ def spoil(path: Path, marker: Path) -> None:
 
 @pytest.mark.parametrize("bare", [False, True], ids=["in the file's own wrapping", "a bare pickle"])
 @pytest.mark.parametrize("name", [spec.name for spec in SPECS])
-def test_hostile_pickle_in_place_of_each_file_is_never_run(
-    facescape_copy, facescape_pack, tmp_path, name, bare
-):
+def test_hostile_pickle_in_place_of_each_file_is_never_run(facescape_copy, facescape_pack, tmp_path, name, bare):
     marker = tmp_path / "ran"
     target = next(facescape_copy.rglob(name), facescape_copy / "predef" / name)
     if not name.endswith(".pth"):

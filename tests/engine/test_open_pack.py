@@ -75,12 +75,56 @@ def test_template_has_the_published_measures(pack):
         assert abs(ours - mean) < 0.75 * sd, f"{name}: {ours:.1f} mm, published {mean:.1f} +- {sd:.1f}"
 
 
-def test_everybody_is_symmetric_with_the_mouth_closed(pack, people):
-    mirror = pack.topology.mirror
-    for neutral, _ in people:
-        V, _ = _skin(pack)
+@pytest.fixture(scope="module")
+def odd_modes(pack):
+    """Which modes make the halves of the face unlike."""
+    zero = pack.shapes(np.zeros(50, np.float32))[0][:468]
+    found = []
+    for one in np.eye(50, dtype=np.float32):
+        change = pack.shapes(one)[0][:468] - zero
+        found.append(np.abs((change * (-1, 1, 1))[pack.topology.mirror[:468]] - change).max() > 0.02)
+    return np.array(found)
+
+
+def test_everybody_is_symmetric_but_for_a_few_small_modes_with_the_mouth_closed(pack, people, odd_modes):
+    mirror, (V, _) = pack.topology.mirror, _skin(pack)
+    assert 4 <= odd_modes.sum() <= 8
+    rng = np.random.default_rng(3)
+    for _ in range(3):
+        neutral, _ = pack.shapes(np.where(odd_modes, 0, rng.normal(size=50)).astype(np.float32))
         np.testing.assert_allclose((neutral * (-1, 1, 1))[mirror][:V], neutral[:V], atol=0.02)
+    for neutral, _ in people:
+        uneven = np.linalg.norm((neutral * (-1, 1, 1))[mirror][:V] - neutral[:V], axis=1) / 2
+        assert np.median(uneven) < 1.0
         assert abs(neutral[13, 1] - neutral[14, 1]) < 1.0
+
+
+def test_measures_vary_over_people_as_published(pack):
+    rng = np.random.default_rng(8)
+    faces = [pack.shapes(i)[0][:468].astype(float) for i in rng.normal(size=(200, 50)).astype(np.float32)]
+    ratios = [np.std([measure.of(face) for face in faces]) / measure.sd_mm for measure in anthropometry.MEASURES]
+    assert 0.75 < np.median(ratios) < 1.35
+    assert min(ratios) > 0.45
+    assert max(ratios) < 2.3
+
+
+def test_unlikely_people_still_have_faces(pack):
+    """At 3 SD in one direction no triangle of the skin folds over and nose, lips and chin keep their order."""
+    _, F = _skin(pack)
+    faces = pack.topology.faces[:F]
+    mean = pack.shapes(np.zeros(50, np.float32))[0]
+    rng = np.random.default_rng(9)
+    for _ in range(12):
+        direction = rng.normal(size=50)
+        face = pack.shapes((3 * direction / np.linalg.norm(direction)).astype(np.float32))[0]
+        before, after = (_triangle_normals(v, faces) for v in (mean, face))
+        assert ((before * after).sum(1) > 0).mean() > 0.999
+        assert (np.diff(face[[10, 9, 4, 13, 152], 1]) < -5).all()
+
+
+def _triangle_normals(vertices, faces):
+    a, b, c = (vertices[faces[:, i]].astype(float) for i in range(3))
+    return np.cross(b - a, c - a)
 
 
 def test_identity_modes_are_ordered_and_in_mm(pack):
