@@ -73,7 +73,7 @@ def lower_down(t: float, r: int, up: bool) -> tuple[float, float, float]:
 def pucker(t: float, r: int, up: bool) -> tuple[float, float, float]:
     """Orbicularis oris, as for a kiss: corners in, both lips forwards and full."""
     c = abs(t)
-    swell = (0.08, 0.05, 0.02, 0.0)[r] * (1 - c**2)
+    swell = (1.0, 0.6, 0.25, 0.0)[r] * (0.04 + 0.4 * c**2 * (1 - c**2) - 0.04 * c**4)
     forward = (0.36 if up else 0.31) - 0.20 * c**2
     return (
         -0.42 * sign(t) * c * (1 - 0.03 * r),
@@ -85,7 +85,7 @@ def pucker(t: float, r: int, up: bool) -> tuple[float, float, float]:
 def funnel(t: float, r: int, up: bool) -> tuple[float, float, float]:
     """Orbicularis oris, as for "oh": the lips forwards, apart and turned out."""
     c = abs(t)
-    part = (0.20 if up else -0.25) * (1 - c**2)
+    part = (0.20 if up else -0.25) * (1 - c**2) + (1.0, 0.6, 0.2, 0.0)[r] * (0.2 if up else -0.2) * c**2 * (1 - c**2)
     return -0.28 * sign(t) * c, part, (0.24 + (0.08, 0.10, 0.06, 0.0)[r]) * (1 - 0.45 * c**2)
 
 

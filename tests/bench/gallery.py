@@ -50,9 +50,12 @@ class Sheet:
 
 
 def sheets() -> tuple[Sheet, Sheet]:
-    """Each shape at 1, and the key expressions at their own weights."""
+    """Each shape at 1, and the key expressions at their own weights; mouthClose on the opened jaw that it is meant for."""
+    singles = np.eye(len(expressions.SHAPES), dtype=np.float32)
+    singles[expressions.SHAPE_INDEX["mouthClose"], expressions.SHAPE_INDEX["jawOpen"]] = 1.0
+    titles = tuple("mouthClose + jawOpen" if name == "mouthClose" else name for name in expressions.SHAPE_NAMES)
     return (
-        Sheet("shapes", expressions.SHAPE_NAMES, np.eye(len(expressions.SHAPES), dtype=np.float32)),
+        Sheet("shapes", titles, singles),
         Sheet("keys", expressions.KEY_NAMES, expressions.key_weights()),
     )
 
