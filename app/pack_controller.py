@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TITLES = {"open": "Open face model", "facescape": "FaceScape"}
 _TIPS = {
     "open": "Comes with the program and needs no licence",
-    "facescape": "The licensed model of the original program; import its files first",
+    "facescape": "The licensed model of the original program: the front of the face, open at eyes and mouth",
 }
 
 
