@@ -3,7 +3,7 @@
 What each evidence for the geometry can see, and what it cannot:
 
 - This table sees how the fit reads shape from points, depth from correlations and expression from shape, and what noise
-  of the landmarks, light and the camera's perspective cost. Its heads are warped from the model's own mean: an error of that mean
+  of the landmarks, light and perspective cost. Its heads are warped from the model's own mean: an error of that mean
   shows only as far as the common field of ``heads`` stands for it, and correlations of real faces between outline and depth,
   which the heads do not have, make a real gain look smaller.
 - Published measures (``engine.training.anthropometry``) see the mean's size and depth at some thirty places and nothing
