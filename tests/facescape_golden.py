@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -94,6 +94,14 @@ def recording(name: str) -> Recording:
         crop=read_rgb(GOLDEN / f"{name}_crop_before_transfer.png"),
         crop_transferred=read_rgb(GOLDEN / f"{name}_crop_after_transfer.png"),
     )
+
+
+def half_pixel_off(camera: WeakPerspective) -> WeakPerspective:
+    """The camera moved as far as the original's rounding moves its texture on average.
+
+    It cuts the places of the vertices, x rightwards and y upwards, to whole pixels: half a pixel each.
+    """
+    return replace(camera, translation_px=camera.translation_px + np.array([-0.5, 0.5], np.float32))
 
 
 def read_rgb(path: Path) -> np.ndarray:
