@@ -178,11 +178,11 @@ def _peak_mb(path: Path, way: str) -> float:
 
 def _main() -> int:
     """Run one way once and print the peak memory of this process, for ``_peak_mb``."""
-    from tests.bench.one_photo import _peak_kib
+    from tests.bench.one_photo import peak_kib
 
     path, way = Path(sys.argv[1]), sys.argv[2]
     _ways(path, way)[way]()
-    sys.stdout.write(json.dumps(_peak_kib() / 1024) + "\n")
+    sys.stdout.write(json.dumps(peak_kib() / 1024) + "\n")
     return 0
 
 

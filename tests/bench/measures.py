@@ -189,6 +189,13 @@ def faces() -> Iterator[str]:
     yield from sheets(ROOT / "out" / "bench")
 
 
+def network() -> Iterator[str]:
+    """Ways of running FaceScape's detail network (see ``tests.bench.generator``)."""
+    from tests.bench.generator import generator
+
+    yield from generator()
+
+
 MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "start": start,
     "stages": stages,
@@ -199,4 +206,5 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "gallery": gallery,
     "accuracy": accuracy,
     "faces": faces,
+    "network": network,
 }
