@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,19 @@ def _qt_things() -> list[object]:
     main = application.thread() if application else None
     threads = [thing for thing in gc.get_objects() if issubclass(type(thing), QThread)]
     return [*widgets, *(t for t in threads if isValid(t) and t.isRunning() and t is not main)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def windows_first(request: pytest.FixtureRequest) -> None:
+    """Load the display's OpenGL before the headless one: the other way round Mesa gives windows no context."""
+    if os.environ.get("QT_QPA_PLATFORM", "") in ("", "xcb") and os.environ.get("DISPLAY"):
+        request.getfixturevalue("qapp")
+        from PySide6.QtGui import QOffscreenSurface, QOpenGLContext
+
+        surface, context = QOffscreenSurface(), QOpenGLContext()
+        surface.create()
+        if context.create() and context.makeCurrent(surface):
+            context.doneCurrent()
 
 
 @pytest.fixture(scope="session")
