@@ -5,12 +5,8 @@ The files are small stand-ins, the photos are those on which the original progra
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,19 +15,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 import trimesh
 
 from app import cli
 from engine import expressions
 from engine.images import load_photo
-from engine.landmarks import LandmarkDetector
 from engine.packs.facescape import data as pack_data
 from tests import facescape_standin as standin
 from tests.app import facescape_photos as photos
+from tests.app.facescape_runs import WIDTH, at_home, call, shared_detector, start
 
-ROOT = Path(__file__).resolve().parents[2]
-WIDTH = 2  # of the networks' first layers; the original's: 64
 GOOD = ("left", "right", "top", "bottom", "tight", "turned", "same", "same_2", "two faces ü")
 BAD = {
     "broken.jpg": "broken.jpg is damaged: it ends early.",
@@ -41,7 +34,6 @@ BAD = {
     "text.png": "text.png is not a picture in a known format.",
     "wall.png": "No face was found in wall.png.",
 }
-VARIABLES = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "LOCALAPPDATA")
 
 
 @dataclass(frozen=True)
@@ -55,56 +47,10 @@ class Run:
     err: str
 
 
-def home(place: Path) -> dict[str, str]:
-    """Variables that make ``place`` the user's own."""
-    return {name: str(place / name.lower()) for name in VARIABLES} | {"HOME": str(place), "OMP_NUM_THREADS": "1"}
-
-
-class SharedDetector(LandmarkDetector):
-    """Outlives the runs of the command line: its process takes a second to start."""
-
-    def close(self) -> None:
-        """Not yet."""
-
-
 @pytest.fixture(scope="module", autouse=True)
 def detector() -> Iterator[None]:
-    """One detector and one thread (the networks are tiny) for all runs in this process."""
-    shared, threads = SharedDetector(), torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.landmarks.LandmarkDetector", lambda: shared)
+    with shared_detector():
         yield
-    torch.set_num_threads(threads)
-    LandmarkDetector.close(shared)
-
-
-@contextlib.contextmanager
-def at_home(place: Path) -> Iterator[None]:
-    """This process as that user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in home(place).items():
-            patch.setenv(name, value)
-        patch.setenv("CUDA_VISIBLE_DEVICES", "")
-        yield
-
-
-def call(*arguments: object) -> tuple[int, str, str]:
-    """Run the command line in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            status = cli.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            status = int(end.code or 0)
-    return status, out.getvalue(), err.getvalue()
-
-
-def start(*arguments: object, cwd: Path, place: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Run ``main.py`` from another folder."""
-    environment = {**os.environ, "DISPLAY": "", "WAYLAND_DISPLAY": "", **home(place), **changes}
-    command = [sys.executable, "-W", "error", str(ROOT / "main.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -350,98 +296,3 @@ def test_exact_files_from_another_folder_without_opengl_and_cuda(user, tmp_path)
         data = pack_data.load(pack_data.default_folder())
     mesh = mesh_of(tmp_path / "out", "my face")
     np.testing.assert_array_equal(mesh.faces, data.front_faces)
-
-
-# missing and wrong files
-
-
-def test_without_an_import_the_way_to_it_is_said(tmp_path):
-    with at_home(tmp_path):
-        status, out, err = call("--pack", "facescape", "--input", tmp_path, "--output", tmp_path / "out")
-    assert (status, out) == (cli.WRONG_USAGE, "")
-    assert err.count("\n") == 1
-    assert "--import-facescape" in err
-
-
-@pytest.mark.parametrize("part", ["core", "model"])
-def test_a_missing_model_file_is_a_sentence(own, tmp_path, part):
-    path = imported()[part]
-    path.unlink()
-    status, _, err = call("--pack", "facescape", "--input", tmp_path, "--output", tmp_path / "out")
-    assert status != 0
-    assert "--import-facescape" in err
-    assert "Traceback" not in err
-
-
-def test_a_folder_without_the_core_is_named(original, tmp_path):
-    with at_home(tmp_path):
-        status, out, err = call(
-            "--pack", "facescape", "--input", tmp_path, "--predef_dir", original / "predef",
-            "--checkpoints_dir", original / "checkpoints",
-        )  # fmt: skip
-    assert status == cli.SOME_FAILED
-    assert "core_847_50_52.npy" in out
-    assert "core_847_50_52.npy" in err
-    assert "Traceback" not in err
-
-
-def test_without_networks_the_photo_s_shading_is_read(original, tmp_path):
-    with at_home(tmp_path):
-        assert call("--import-facescape", original / "predef", original / "model")[0] == 0
-        photos.portrait().save(tmp_path / "a.png")
-        status, _, err = call("--pack", "facescape", "--input", tmp_path / "a.png", "--output", tmp_path / "out")
-    assert status == 0, err
-    assert "FaceScape's detail networks are not imported" in err
-    canvas = cv2.imread(str(tmp_path / "out" / "a" / "a_dpmap.png"), cv2.IMREAD_UNCHANGED)
-    assert canvas.std() > 10
-
-
-def test_without_the_rig_s_network_the_missing_file_is_named(own, tmp_path):
-    info = pack_data.default_folder() / pack_data.INFO_FILE
-    content = json.loads(info.read_text())
-    content["files"].pop("rig")
-    info.write_text(json.dumps(content))
-    photos.portrait().save(tmp_path / "a.png")
-    arguments = ("--name", "dpmap_rig", "--input", tmp_path / "a.png", "--output", tmp_path / "out")
-    status, _, err = call("--pack", "facescape", *arguments)
-    assert status == cli.SOME_FAILED
-    assert "Import dpmap_rig_net_G.pth and posmaps.npz" in err
-    assert "Traceback" not in err
-    assert not list((tmp_path / "out").rglob("*.obj"))
-
-
-def test_a_corrupt_network_is_refused_at_the_import(original, tmp_path):
-    folder = Path(shutil.copytree(original / "checkpoints", tmp_path / "checkpoints"))
-    path = folder / standin.TORCH_NAMES["single"]
-    path.write_bytes(path.read_bytes()[:2000])
-    with at_home(tmp_path):
-        status, out, err = call("--import-facescape", original / "predef", original / "model", folder)
-    assert "wrong" in next(line for line in out.splitlines() if path.name in line)
-    assert "Traceback" not in out + err
-    assert status == 0, "the model and the other network are good"
-    assert "the network for 20 expressions" in out.splitlines()[-1]
-    assert "photo's own detail" not in out.splitlines()[-1]
-
-
-def test_another_network_is_refused_naming_both_lists(original, tmp_path):
-    """The original went on with random weights."""
-    folder = Path(shutil.copytree(original / "checkpoints", tmp_path / "checkpoints"))
-    state = standin.make_state_dict("single", WIDTH)
-    state["model.99.extra"] = state.pop("model.38.bias")
-    torch.save(state, folder / standin.TORCH_NAMES["single"])
-    with at_home(tmp_path):
-        _, out, _ = call("--import-facescape", original / "predef", original / "model", folder)
-    line = next(line for line in out.splitlines() if standin.TORCH_NAMES["single"] in line)
-    assert "model.38.bias" in line
-    assert "model.99.extra" in line
-
-
-def test_a_network_damaged_after_the_import_is_a_sentence(own, tmp_path):
-    path = imported()["single"]
-    path.write_bytes(path.read_bytes()[:100])
-    photos.portrait().save(tmp_path / "a.png")
-    status, _, err = call("--pack", "facescape", "--input", tmp_path / "a.png", "--output", tmp_path / "out")
-    assert status == cli.SOME_FAILED
-    assert "Traceback" not in err
-    assert "inside the program" not in err
-    assert path.name in err or "network" in err
