@@ -11,7 +11,7 @@ from engine.arrays import DoubleArray, IntArray
 from engine.training import anthropometry, correctives, gaze, parts, variation
 from engine.training.blendshapes import ExpressionRig
 
-_CORRECTIVE_MODES = 20  # the small modes hardly change what a combination needs
+_CORRECTIVE_MODES = 50  # lids and lips must close on every face
 
 
 @dataclass(frozen=True, slots=True, eq=False)

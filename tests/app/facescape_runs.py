@@ -57,7 +57,14 @@ def at_home(place: Path) -> Iterator[None]:
 
 
 def call(*arguments: object) -> tuple[int, str, str]:
-    """Run the command line in this process."""
+    """Run the command line in this process; pictures are drawn in one of their own.
+
+    Headless OpenGL in the process of the tests would leave the windows of later tests without a context.
+    """
+    if "--render" in arguments:
+        command = [sys.executable, "-W", "error", str(ROOT / "main.py"), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        return done.returncode, done.stdout, done.stderr
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
