@@ -60,7 +60,7 @@ def make_albedo(rng: np.random.Generator, window: Window, relief: Relief, person
     t, size = window.texel_mm, window.size
     melanin = 0.15 + 1.5 * person.melanin**1.3 + 0 * window.nose
     blood = 0.25 + 0.5 * person.redness + 0 * window.nose
-    for sigma_mm, share in ((12.0, 0.10), (4.0, 0.08), (1.3, 0.05), (0.5, 0.03)):
+    for sigma_mm, share in ((12.0, 0.14), (4.0, 0.12), (1.6, 0.08), (0.6, 0.05), (0.25, 0.03)):
         melanin += person.blotches * share * smooth_noise(rng, size, sigma_mm / t)
         blood += person.blotches * 2.2 * share * smooth_noise(rng, size, sigma_mm / t)
     blood += 0.35 * person.redness * window.nose
@@ -144,7 +144,7 @@ def shade(
         exponent = sharp / (1.0 + 4.0 * lamp.softness)
         mirrored = facing**exponent * (exponent + 2.0) / 20.0
         gloss += (shine * mirrored * (arrives > 0) * open_sky * (shadow if i == 0 else 1.0))[..., None] * colour
-    through = float(rng.uniform(0.3, 0.7))
+    through = float(rng.uniform(0.2, 0.6))
     for c, sigma_mm in enumerate(_SUBSURFACE_MM):
         spread = blurred(np.ascontiguousarray(light[..., c]), max(sigma_mm / t, 0.3))
         light[..., c] += through * (spread - light[..., c])
@@ -168,5 +168,5 @@ def _openness(relief_mm: FloatArray, t: float) -> FloatArray:
         else:
             around = blurred(relief_mm, max(sigma, 0.5))
         depth = (around - relief_mm) / np.float32(sigma_mm)
-        sky *= 1.0 - 0.75 * np.tanh(np.maximum(depth, 0.0) * 1.6) + 0.06 * np.tanh(np.maximum(-depth, 0.0))
+        sky *= 1.0 - 0.8 * np.tanh(np.maximum(depth, 0.0) * 2.6) + 0.06 * np.tanh(np.maximum(-depth, 0.0))
     return np.asarray(sky, np.float32)

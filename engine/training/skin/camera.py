@@ -82,7 +82,7 @@ def _developed(rng: np.random.Generator, photo: FloatArray, density: float) -> F
     bright = float(np.quantile(photo.mean(-1), 0.7))
     photo = photo * np.float32(rng.uniform(0.10, 0.42) / max(bright, 1e-3))
     photo = photo * np.exp(rng.normal(0.0, 0.08, 3)).astype(np.float32)
-    noise = float(np.exp(rng.uniform(np.log(0.001), np.log(0.022))))
+    noise = float(np.exp(rng.uniform(np.log(0.002), np.log(0.03))))
     grain = rng.standard_normal(photo.shape, dtype=np.float32)
     smear = float(rng.uniform(0.0, 0.9))
     if smear > 0.35:
@@ -93,11 +93,11 @@ def _developed(rng: np.random.Generator, photo: FloatArray, density: float) -> F
     white = float(rng.uniform(1.0, 2.5))  # highlights roll off
     photo = photo * (1.0 + photo / white**2) / (1.0 + 0.35 * photo)
     encoded = np.clip(photo, 0.0, 1.0) ** np.float32(1 / rng.uniform(2.0, 2.5))
-    contrast = float(rng.uniform(-0.15, 0.4))
+    contrast = float(rng.uniform(-0.1, 0.7))
     encoded = encoded + contrast * (encoded * encoded * (3.0 - 2.0 * encoded) - encoded)
     if rng.random() < 0.6:
         radius = float(rng.uniform(0.5, 1.8))
-        encoded = encoded + float(rng.uniform(0.1, 1.1)) * (encoded - blurred(encoded, radius))
+        encoded = encoded + float(rng.uniform(0.1, 1.6)) * (encoded - blurred(encoded, radius))
     return np.asarray(np.clip(encoded, 0.0, 1.0), np.float32)
 
 

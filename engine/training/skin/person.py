@@ -48,10 +48,10 @@ def invent_person(rng: np.random.Generator) -> Person:
     return Person(
         age=age,
         size=float(np.exp(rng.normal(0.0, 0.12))),
-        pores_mm=float(rng.uniform(0.01, 0.055)),
+        pores_mm=float(rng.uniform(0.012, 0.07)),
         pore_density=float(rng.uniform(0.15, 0.8)),
-        lines_mm=float(rng.uniform(0.002, 0.010) * (0.7 + 0.9 * age)),
-        roughness_mm=float(rng.uniform(0.001, 0.009) * (0.5 + age)),
+        lines_mm=float(rng.uniform(0.003, 0.013) * (0.7 + 0.9 * age)),
+        roughness_mm=float(rng.uniform(0.002, 0.014) * (0.5 + age)),
         creases=float((0.1 + 1.1 * age) * np.exp(rng.normal(0.0, 0.5))),
         crease_depth=float((0.35 + 0.9 * age) * np.exp(rng.normal(0.0, 0.3))),
         fold_mm=float((0.12 + 0.33 * age) * np.exp(rng.normal(0.0, 0.12))),
