@@ -10,7 +10,7 @@ import sys
 
 from tests.environment import prepared_display
 
-PARTS = ("start", "stages", "window", "fit", "rig", "turned")
+PARTS = ("start", "stages", "window", "fit", "rig", "turned", "detail")
 
 
 def main() -> int:

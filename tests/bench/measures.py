@@ -23,7 +23,7 @@ SAMPLES = ("samples/portrait_biden.jpg", "samples/portrait_obama.jpg", "samples/
 _REPEATS = 5
 
 
-def _photos() -> list[Path]:
+def photos() -> list[Path]:
     """The samples, and the shared photos where they are."""
     return [*(resource_path(sample) for sample in SAMPLES), *(sorted(SHARED.glob("*.*")) if SHARED.is_dir() else ())]
 
@@ -52,7 +52,7 @@ def stages() -> Iterator[str]:
     """Seconds per stage of each photo in a process of its own, and its peak memory."""
     yield "| photo | " + " | ".join(_STAGES) + " | sum without detail | 20 key maps | peak memory |"
     yield "|---" * (len(_STAGES) + 4) + "|"
-    for photo in _photos():
+    for photo in photos():
         run = subprocess.run(
             [sys.executable, "-m", "tests.bench.one_photo", str(photo)],
             cwd=ROOT,
@@ -89,7 +89,7 @@ def fit() -> Iterator[str]:
     yield "| photo | 68 points (limit 3.5 %) | dense (limit 2.5 %) | yaw | identity norm (expected 7) | fit |"
     yield "|---|---|---|---|---|---|"
     with LandmarkDetector() as detector:
-        for path in _photos():
+        for path in photos():
             landmarks = detector.detect(load_photo(path))
             began = time.perf_counter()
             found = finish(fitting(landmarks, pack))[0]
@@ -174,6 +174,13 @@ def turned() -> Iterator[str]:
     ctx.release()
 
 
+def detail() -> Iterator[str]:
+    """The learned detail beside the photometric one."""
+    from tests.bench.detail import measure
+
+    yield from measure()
+
+
 MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "start": start,
     "stages": stages,
@@ -181,4 +188,5 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "fit": fit,
     "rig": rig,
     "turned": turned,
+    "detail": detail,
 }

@@ -63,8 +63,14 @@ class Head:
         return KeyField(*(a[k].astype(np.float32) for a in (self.key_strain, self.key_guide, self.key_moved)))
 
 
-def make_head(pack: OpenPack, seed: int) -> Head:
-    """The face of one seed: identity, surface, and what every key expression does to it."""
+def make_head(pack: OpenPack, seed: int, guide_seed: int | None = None) -> Head:
+    """The face of one seed: identity, surface, and what every key expression does to it.
+
+    Args:
+        pack: the face model.
+        seed: of the identity.
+        guide_seed: of the folds' places; the same if None.
+    """
     rng = np.random.default_rng(seed)
     spread = np.clip(rng.standard_normal(len(pack.identity_sd)), -2.0, 2.0)
     neutral, deltas = pack.shapes((pack.identity_mean + spread * pack.identity_sd).astype(np.float32))
@@ -73,7 +79,7 @@ def make_head(pack: OpenPack, seed: int) -> Head:
     raster = uv_raster(topology, COARSE)
     skin = uv_raster(topology, topology.window.map_size).covered
     position = raster.interpolate(neutral, faces)
-    wrinkles = WrinkleField(position, skin, seed)
+    wrinkles = WrinkleField(position, skin, seed if guide_seed is None else guide_seed)
     deformation = np.stack(
         [raster.interpolate(np.tensordot(h, deltas, 1).astype(np.float32), faces) for h in all_key_weights()]
     )

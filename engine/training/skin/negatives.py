@@ -44,16 +44,16 @@ def coverings(rng: np.random.Generator, window: Window, person: Person) -> list[
     """What lies on the skin, in drawing order."""
     hair = np.array([0.05, 0.035, 0.025], np.float32) * float(np.exp(rng.uniform(-1.2, 2.2)))
     found = [Covering(_openings(rng, window), np.array([0.04, 0.02, 0.02], np.float32))]
-    found.append(Covering(_brows(rng, window, person), hair))
+    found.append(Covering(brows(rng, window, person), hair))
     if person.beard > 0.4:
-        found.append(Covering(_stubble(rng, window, person), hair))
+        found.append(Covering(stubble(rng, window, person), hair))
     if rng.random() < 0.3:
-        found.append(Covering(_strands(rng, window), hair))
+        found.append(Covering(strands(rng, window), hair))
     if rng.random() < 0.12:
         found.append(Covering(_hairline(rng, window), hair))
     if rng.random() < 0.15:
         colour = np.full(3, float(np.exp(rng.uniform(np.log(0.005), np.log(0.7)))), np.float32)
-        found.append(Covering(_frame(rng, window), colour))
+        found.append(Covering(frame(rng, window), colour))
     return [c for c in found if c.share.max() > 0.02]
 
 
@@ -75,7 +75,7 @@ def _lines(
     return np.asarray(1.0 - np.exp(-1.3 * opaque), np.float32)
 
 
-def _brows(rng: np.random.Generator, window: Window, person: Person) -> FloatArray:
+def brows(rng: np.random.Generator, window: Window, person: Person) -> FloatArray:
     zone = window.brows * np.clip(1.0 + smooth_noise(rng, window.size, 4.0 / window.texel_mm), 0.0, 1.6)
     if zone.max() < 0.05:
         return np.zeros_like(zone)
@@ -88,14 +88,14 @@ def _brows(rng: np.random.Generator, window: Window, person: Person) -> FloatArr
     return np.asarray(np.clip(hairs + haze * float(rng.uniform(0.0, 1.0)), 0.0, 1.0), np.float32)
 
 
-def _stubble(rng: np.random.Generator, window: Window, person: Person) -> FloatArray:
+def stubble(rng: np.random.Generator, window: Window, person: Person) -> FloatArray:
     t = window.texel_mm
     density = window.beard * np.float32(0.9 * (person.beard - 0.3) * t * t)
     angle = (np.pi / 2 + 0.6 * smooth_noise(rng, window.size, 6.0 / t)).astype(np.float32)
     return _lines(rng, window, density, angle, (0.4, float(rng.uniform(0.7, 4.0))), (0.08, 0.16))
 
 
-def _strands(rng: np.random.Generator, window: Window) -> FloatArray:
+def strands(rng: np.random.Generator, window: Window) -> FloatArray:
     t = window.texel_mm
     size = window.size
     clump = np.clip(smooth_noise(rng, size, 10.0 / t) - float(rng.uniform(0.0, 1.0)), 0.0, 1.5)
@@ -114,7 +114,7 @@ def _hairline(rng: np.random.Generator, window: Window) -> FloatArray:
     return np.asarray(np.clip(hairs + 0.75 * inside, 0.0, 1.0), np.float32)
 
 
-def _frame(rng: np.random.Generator, window: Window) -> FloatArray:
+def frame(rng: np.random.Generator, window: Window) -> FloatArray:
     """A bar of constant width, as spectacles have: bent slowly, with hard edges."""
     t, size = window.texel_mm, window.size
     angle = np.full((size, size), float(rng.uniform(0, np.pi)), np.float32) + 0.8 * smooth_noise(rng, size, 25.0 / t)
