@@ -70,10 +70,10 @@ def surface_normals(position_mm: FloatArray, skin: BoolArray) -> tuple[FloatArra
     inside = eroded(skin_at(skin, c), 1).astype(np.float32)[..., None]
     right, up = differences(position_mm)
     weight = np.maximum(blurred(inside[..., 0], 1.5), 1e-3)[..., None]
-    right, up = (blurred(d * inside, 1.5) / weight for d in (right, up))
+    right, up = (np.asarray(blurred(d * inside, 1.5) / weight, np.float32) for d in (right, up))
     known = skin_at(skin, c)[..., None]
     normal = _unit(cross(right, up)) * known
-    right = _unit(right) * known
+    right = np.asarray(_unit(right) * known, np.float32)
     return normal.astype(np.float32), np.stack([right, cross(normal, right)], 2).astype(np.float32)
 
 
@@ -121,9 +121,9 @@ def surface_planes(
     steps = (np.arange(half, dtype=np.float32) + 0.5) * np.float32(side / half)
     v, u = np.meshgrid(2.0 * (row + steps) - 1.0, 2.0 * (column + steps) - 1.0, indexing="ij")
     coarse = enlarged(np.dstack([shade, 2.0 * np.log(texel_mm / _USUAL_TEXEL_MM)]).astype(np.float32), half)
-    return np.dstack(
-        [reduced(visibility, half), reduced(skin, half), coarse, enlarged(normal, half), u, v]
-    ).astype(np.float32)
+    return np.dstack([reduced(visibility, half), reduced(skin, half), coarse, enlarged(normal, half), u, v]).astype(
+        np.float32
+    )
 
 
 def _unit(field: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from engine.detail.surface import mm_per_texel, skin_at
 from engine.detail.wrinkles import WrinkleField
 from engine.errors import ModelFileError
 from engine.fields import distance_inside, enlarged, smoothstep
-from engine.resources import read_resource
+from engine.resources import manifest, read_resource
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,9 @@ class LearnedPredictor:
 
         strain = self._tensor(field.strain.transpose(2, 0, 1))
         with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
-            found = self._network.express(reading, strain, self._tensor(field.guide[None]), self._tensor(field.moved[None]))
+            found = self._network.express(
+                reading, strain, self._tensor(field.guide[None]), self._tensor(field.moved[None])
+            )
         return np.asarray(found[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM), np.float32)
 
     def _face(self, request: DetailRequest) -> _Face:
@@ -202,7 +204,8 @@ def load_detail_network(data: bytes) -> DetailNetwork:
     try:
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])["__metadata__"]
-        sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in json.loads(header["network"]).items()}
+        told: dict[str, Any] = json.loads(header["network"])
+        sizes: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
         network = DetailNetwork(NetworkConfig(**sizes))
         network.load_state_dict(load(data))
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -213,11 +216,16 @@ def load_detail_network(data: bytes) -> DetailNetwork:
 
 
 def best_predictor(cache: MapCache | None = None) -> tuple[DetailPredictor, tuple[str, ...]]:
-    """The learned predictor, or where its weights are missing or damaged the photometric one with a note that says so."""
+    """The learned predictor, or where its weights are missing or damaged the photometric one with a note that says so.
+
+    A program that was put together without weights, so that the manifest lists none, needs no note.
+    """
     try:
+        if WEIGHTS_FILE not in manifest():
+            return PhotometricPredictor(), ()
         data = read_resource(WEIGHTS_FILE)
         network = load_detail_network(data)
-    except (ModelFileError, ValueError) as error:
+    except ModelFileError as error:
         _log.warning("the detail network is not there: %s", error)
         return PhotometricPredictor(), (FALLBACK_NOTE,)
     import torch

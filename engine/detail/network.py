@@ -54,7 +54,9 @@ class _Block(nn.Module):
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.leaky_relu(self.first(functional.leaky_relu(x, 0.1)), 0.1))
+        inner: Tensor = self.first(functional.leaky_relu(x, 0.1))
+        change: Tensor = self.second(functional.leaky_relu(inner, 0.1))
+        return x + change
 
 
 class DetailNetwork(nn.Module):

@@ -97,7 +97,7 @@ class WrinkleField:
     def _waves(self, strain: Strain, wanted: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Strength (m, m) and cosine of the phase (m, m) of the folds where ``wanted`` (m, m)."""
         active = np.flatnonzero(wanted)
-        wave = np.zeros((self._m * self._m, 2), np.float32)
+        wave: FloatArray = np.zeros((self._m * self._m, 2), np.float32)
         if len(active):
             frequency = self._grid.frequency(strain.direction, self._wavelength_mm).reshape(-1, 2)[active]
             wave[active] = _carrier(frequency, active, self._m, self._seed)
@@ -114,9 +114,9 @@ class WrinkleField:
         if not (depth > 1e-4).any():
             return np.zeros((self._n, self._n), np.float32)
         strength, cosine = self._waves(strain, depth > 1e-4)
-        cosine = cv2.resize(cosine, (self._n, self._n), interpolation=cv2.INTER_CUBIC)
+        phase = np.asarray(cv2.resize(cosine, (self._n, self._n), interpolation=cv2.INTER_CUBIC), np.float32)
         broken = enlarged(np.minimum(1.25 * strength, 1.0) * depth, self._n)  # lines end where the noise has no energy
-        return np.asarray(np.maximum(broken, 0.0) * _profile(np.clip(cosine, -1.0, 1.0)), np.float32)
+        return np.asarray(np.maximum(broken, 0.0) * _profile(np.clip(phase, -1.0, 1.0)), np.float32)
 
 
 def _profile(cosine: FloatArray) -> FloatArray:

@@ -142,7 +142,9 @@ def _rms(error: Tensor, weight: Tensor) -> Tensor:
 def _rate(config: TrainingConfig, step: int) -> float:
     """Learning rate: up in a straight line, down in half a cosine."""
     up = min(1.0, (step + 1) / config.warm_up)
-    return config.learning_rate * up * (0.02 + 0.98 * 0.5 * (1.0 + float(np.cos(np.pi * min(1.0, step / config.steps)))))
+    return (
+        config.learning_rate * up * (0.02 + 0.98 * 0.5 * (1.0 + float(np.cos(np.pi * min(1.0, step / config.steps)))))
+    )
 
 
 def train(config: TrainingConfig, folder: Path, *, workers: int, device: str, pack: OpenPack, every: int = 100) -> Path:
@@ -158,7 +160,8 @@ def train(config: TrainingConfig, folder: Path, *, workers: int, device: str, pa
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    model = DetailNetwork(config.network).to(device, memory_format=torch.channels_last)
+    model = DetailNetwork(config.network).to(device)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = DetailNetwork(config.network).to(device)
     mean.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(
@@ -254,7 +257,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     parser.add_argument("--threads", type=int, help="of torch; default: its own choice")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--ship", action="store_true", help="write the run's weights and model card to resources/models")
+    parser.add_argument(
+        "--ship", action="store_true", help="write the run's weights and model card to resources/models"
+    )
     for entry in fields(TrainingConfig):
         if entry.type in ("int", "float"):
             kind = int if entry.type == "int" else float

@@ -20,12 +20,11 @@ from engine.detail.learned import best_predictor
 from engine.detail.photometric import PhotometricPredictor
 from engine.detail.predictor import STATIC, DetailPredictor, DetailRequest
 from engine.expressions import ALL_KEY_NAMES, SHAPE_NAMES, all_key_weights
-from engine.fields import blurred, enlarged, smoothstep
+from engine.fields import blurred, enlarged
 from engine.landmarks import LandmarkDetector
 from engine.packs.open_pack import load_open_pack
 from engine.resources import resource_path
 from tests.bench.detail_faces import (
-    GUIDE_SEED,
     HELD_OUT_SEED,
     KnownFace,
     RealFace,
@@ -215,7 +214,7 @@ def _negatives(predictors: Predictors, head) -> Iterator[str]:
     yield "| on the skin | photometric | learned | share (limit 20 %) |"
     yield "|---|---|---|---|"
     for kind in NEGATIVES:
-        sums = {name: 0.0 for name in predictors}
+        sums = dict.fromkeys(predictors, 0.0)
         for i in range(3):
             texture, visibility, where = negative_face(head, kind, np.random.default_rng((HELD_OUT_SEED, 1, i)))
             request = request_of(head, texture, visibility)

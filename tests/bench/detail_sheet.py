@@ -47,7 +47,9 @@ def contact_sheet(predictors: dict[str, DetailPredictor], folder: Path) -> Itera
 
             def drawn(static: np.ndarray, weights: np.ndarray, face=real.face, camera=camera) -> np.ndarray:
                 face = replace(face, static_map=static, key_maps=(None,) * len(face.key_maps))
-                state = RenderState(face=face, pose=pose(face.rig, weights), view=ViewOptions(look="clay"), camera=camera)
+                state = RenderState(
+                    face=face, pose=pose(face.rig, weights), view=ViewOptions(look="clay"), camera=camera
+                )
                 return render_image(state, _SIZE, ctx)
 
             rest = np.zeros(51, np.float32)

@@ -49,9 +49,14 @@ def invent_lighting(rng: np.random.Generator) -> Lighting:
     lamps = []
     for i in range(int(rng.integers(1, 4))):
         azimuth, height = np.radians(rng.uniform(-80, 80)), np.radians(rng.uniform(-15, 65))
-        direction = (np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height))
+        direction = (
+            float(np.sin(azimuth) * np.cos(height)),
+            float(np.sin(height)),
+            float(np.cos(azimuth) * np.cos(height)),
+        )
         colour = rng.uniform(0.3, 1.2) * (0.6**i) * np.exp(rng.normal(0.0, 0.08, 3))
-        lamps.append(Light(tuple(map(float, direction)), tuple(map(float, colour)), float(rng.beta(1.0, 1.2))))
+        red, green, blue = (float(c) for c in colour)
+        lamps.append(Light(direction, (red, green, blue), float(rng.beta(1.0, 1.2))))
     return Lighting(tuple(lamps), ambient.astype(np.float32))
 
 
@@ -153,7 +158,7 @@ def shade(
 
 def _slopes(relief_mm: FloatArray, t: float) -> tuple[FloatArray, FloatArray]:
     down, right = np.gradient(relief_mm, np.float32(t))
-    return right, down
+    return np.asarray(right, np.float32), np.asarray(down, np.float32)
 
 
 def _openness(relief_mm: FloatArray, t: float) -> FloatArray:

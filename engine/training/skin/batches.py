@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -78,7 +79,7 @@ class _From(Sampler[int]):
 
 def example_stream(examples: SkinExamples, first: int, batch: int, workers: int) -> Iterator[dict[str, Tensor]]:
     """Batches of new examples from number ``first`` on, in order."""
-    loader: DataLoader[dict[str, Tensor]] = DataLoader(
+    loader: DataLoader[Any] = DataLoader(
         examples, batch_size=batch, sampler=_From(first), num_workers=workers, prefetch_factor=4 if workers else None
     )
     return iter(loader)

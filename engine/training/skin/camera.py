@@ -110,14 +110,14 @@ def _compressed(rng: np.random.Generator, photo: ByteArray) -> ByteArray:
     row, column = rng.integers(0, 8, 2)  # blocks begin anywhere
     padded = np.pad(photo, ((row, 0), (column, 0), (0, 0)), mode="edge")
     coded = cv2.imencode(".jpg", padded[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1]
     return np.ascontiguousarray(decoded[row:, column:], np.uint8)
 
 
 def _unwrapped(photo: ByteArray, columns: FloatArray, size: int) -> ByteArray:
     import cv2
 
-    H, W = photo.shape[:2]
+    H = len(photo)
     x = 0.5 * (columns[1:] + columns[:-1]) - 0.5
     y = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(H / size) - 0.5
     px, py = np.meshgrid(x.astype(np.float32), y)

@@ -58,8 +58,13 @@ def coverings(rng: np.random.Generator, window: Window, person: Person) -> list[
 
 
 def _lines(
-    rng: np.random.Generator, window: Window, density: FloatArray, angle: FloatArray,
-    length_mm: tuple[float, float], width_mm: tuple[float, float], bend: float = 0.02,
+    rng: np.random.Generator,
+    window: Window,
+    density: FloatArray,
+    angle: FloatArray,
+    length_mm: tuple[float, float],
+    width_mm: tuple[float, float],
+    bend: float = 0.02,
 ) -> FloatArray:
     """Short hairs (s, s) in [0, 1]."""
     t, size = window.texel_mm, window.size
@@ -76,6 +81,7 @@ def _lines(
 
 
 def brows(rng: np.random.Generator, window: Window, person: Person) -> FloatArray:
+    """Brow hairs and the haze between them."""
     zone = window.brows * np.clip(1.0 + smooth_noise(rng, window.size, 4.0 / window.texel_mm), 0.0, 1.6)
     if zone.max() < 0.05:
         return np.zeros_like(zone)
@@ -89,6 +95,7 @@ def brows(rng: np.random.Generator, window: Window, person: Person) -> FloatArra
 
 
 def stubble(rng: np.random.Generator, window: Window, person: Person) -> FloatArray:
+    """Short hairs of the beard."""
     t = window.texel_mm
     density = window.beard * np.float32(0.9 * (person.beard - 0.3) * t * t)
     angle = (np.pi / 2 + 0.6 * smooth_noise(rng, window.size, 6.0 / t)).astype(np.float32)
@@ -96,6 +103,7 @@ def stubble(rng: np.random.Generator, window: Window, person: Person) -> FloatAr
 
 
 def strands(rng: np.random.Generator, window: Window) -> FloatArray:
+    """Long single hairs before the face."""
     t = window.texel_mm
     size = window.size
     clump = np.clip(smooth_noise(rng, size, 10.0 / t) - float(rng.uniform(0.0, 1.0)), 0.0, 1.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.arrays import FloatArray
 from engine.fields import blurred, enlarged
@@ -49,7 +50,9 @@ def directed_noise(rng: np.random.Generator, along: FloatArray, wavelength: floa
     return result
 
 
-def splat(rows: FloatArray, columns: FloatArray, amounts: FloatArray, size: int) -> FloatArray:
+def splat(
+    rows: npt.NDArray[np.floating], columns: npt.NDArray[np.floating], amounts: npt.NDArray[np.floating], size: int
+) -> FloatArray:
     """Points of any position added to a (size, size) picture, shared between the four texels around each."""
     r0, c0 = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
     fr, fc = rows - r0, columns - c0

@@ -123,8 +123,10 @@ def _crease_direction(rng: np.random.Generator, window: Window, person: Person) 
     wobble = 0.3 * np.dstack([smooth_noise(rng, len(tensor), 7.0), smooth_noise(rng, len(tensor), 7.0)])
     tensor = blurred(tensor + stray * 0.08 + wobble * strength[..., None], 3.0)
     habit = smoothstep(strength, 0.05, 0.9)
-    angle = 0.5 * np.arctan2(enlarged(tensor[..., 1].astype(np.float32), window.size),
-                             enlarged(tensor[..., 0].astype(np.float32), window.size))
+    angle = 0.5 * np.arctan2(
+        enlarged(tensor[..., 1].astype(np.float32), window.size),
+        enlarged(tensor[..., 0].astype(np.float32), window.size),
+    )
     # the tensor's direction is that of compression with v upwards: lines lie across, and rows run down
     return np.asarray(-(angle + np.pi / 2), np.float32), enlarged(habit, window.size)
 
@@ -155,9 +157,7 @@ def _net(rng: np.random.Generator, along: FloatArray, person: Person, t: float, 
     return np.asarray(relief * patchy, np.float32)
 
 
-def _creases(
-    rng: np.random.Generator, along: FloatArray, habit: FloatArray, person: Person, t: float
-) -> FloatArray:
+def _creases(rng: np.random.Generator, along: FloatArray, habit: FloatArray, person: Person, t: float) -> FloatArray:
     size = len(along)
     relief = np.zeros((size, size), np.float32)
     patchy = np.clip(1.0 + 0.7 * smooth_noise(rng, size, 10.0 / t), 0.1, 2.5)
@@ -173,8 +173,10 @@ def _creases(
         rows, columns, place = traced(rng, along, seeds, lengths)
         envelope = np.maximum(np.sin(np.pi * np.clip(place, 0.0, 1.0)), 0.0) ** 0.7
         uneven = np.cumsum(rng.standard_normal(place.shape), 1) * 0.06
-        depth = envelope * np.exp(0.5 * np.sin(uneven)) * (
-            depth_mm * person.crease_depth * np.exp(rng.normal(-0.15, 0.45, (len(seeds), 1)))
+        depth = (
+            envelope
+            * np.exp(0.5 * np.sin(uneven))
+            * (depth_mm * person.crease_depth * np.exp(rng.normal(-0.15, 0.45, (len(seeds), 1))))
         )
         drawn = splat(rows.ravel(), columns.ravel(), depth.ravel(), size)
         sigma = max(sigma_mm / t, 0.7)
@@ -208,7 +210,7 @@ def _moles(rng: np.random.Generator, window: Window, person: Person, t: float) -
         half = int(4 * sigma) + 1
         r0, c0 = max(0, int(row) - half), max(0, int(column) - half)
         rows, columns = np.ogrid[r0 : min(size, int(row) + half), c0 : min(size, int(column) + half)]
-        spot = np.exp(-(((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2)) ** 1.5)
+        spot = np.exp(-((((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2)) ** 1.5))
         part = spots[r0 : r0 + spot.shape[0], c0 : c0 + spot.shape[1]]
         np.maximum(part, spot, out=part)
     return spots

@@ -107,9 +107,7 @@ def random_place(head: Head, rng: np.random.Generator, size: int) -> tuple[int, 
     return row, column, size
 
 
-def random_keys(
-    head: Head, rng: np.random.Generator, place: tuple[int, int, int], count: int
-) -> tuple[int, ...]:
+def random_keys(head: Head, rng: np.random.Generator, place: tuple[int, int, int], count: int) -> tuple[int, ...]:
     """Key expressions, most often those that fold the skin in this place."""
     n = len(head.skin)
     step = n // COARSE
