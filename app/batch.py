@@ -155,12 +155,13 @@ def process_photo(
     photo = load_photo(photo_path)
     reading = ("reading", time.perf_counter() - start)
     models = yield from scaled(service.models(), 0.0, 0.1)
+    from engine.expressions import PUBLISHED_KEYS
     from engine.pipeline import add_key_maps, build_face
 
     start = time.perf_counter() - reading[1]  # loading the models is not this photo's time
     face = yield from scaled(build_face(photo, models), 0.1, 0.5)
     if options.rig:
-        face = yield from scaled(add_key_maps(face, models, range(len(models.pack.key_weights))), 0.5, 0.7)
+        face = yield from scaled(add_key_maps(face, models, range(PUBLISHED_KEYS)), 0.5, 0.7)
     pose = _pose_of_photo(face, options)
     warnings: tuple[str, ...] = ()
     picture, drawing = None, time.perf_counter()

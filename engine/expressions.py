@@ -121,6 +121,8 @@ EXTRA_KEY_EXPRESSIONS: tuple[tuple[str, dict[str, float]], ...] = (
 """Ours: keys for the 22 shapes that the 20 leave without detail, numbered after them."""
 
 KEY_NAMES: tuple[str, ...] = tuple(name for name, _ in KEY_EXPRESSIONS)
+PUBLISHED_KEYS = len(KEY_EXPRESSIONS)
+"""Key maps that are exported; a pack may have further ones behind them."""
 ALL_KEY_NAMES: tuple[str, ...] = KEY_NAMES + tuple(name for name, _ in EXTRA_KEY_EXPRESSIONS)
 
 

@@ -70,8 +70,8 @@ class OpenPack:
         identities = self._core.shape[3]
         self.identity_mean: FloatArray = np.zeros(identities, np.float32)
         self.identity_sd: FloatArray = arrays["identity_sd"]
-        self.key_weights = expressions.key_weights()
-        self.key_names = expressions.KEY_NAMES
+        self.key_weights = expressions.all_key_weights()
+        self.key_names = expressions.ALL_KEY_NAMES
         self.base_texture: ByteArray = arrays["base_texture"]
         self.eye_charts = tuple(EyeChart(*(float(x) for x in row)) for row in arrays["eye_charts"])
         self.landmark_vertices: IntArray = arrays["landmarks"]
