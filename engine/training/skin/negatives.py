@@ -90,6 +90,11 @@ def brows(rng: np.random.Generator, window: Window, person: Person) -> FloatArra
     angle = (np.pi * float(rng.uniform(0.05, 0.95)) + 0.35 * smooth_noise(rng, window.size, 4.0 / t)).astype(np.float32)
     dense = np.float32(person.brows * 1.4 * t * t) * smoothstep(zone, 0.35, 0.9)
     hairs = _lines(rng, window, dense, angle, (3.0, 8.0), (0.08, 0.22))
+    if rng.random() < 0.5:  # a neat brow, which looks like one dark line in a small photo
+        arch = np.abs(window.eyes_mm - float(rng.uniform(8.0, 17.0)) + 0.5 * smooth_noise(rng, window.size, 6.0 / t))
+        half = float(rng.uniform(0.6, 3.5))
+        line = (1.0 - smoothstep(arch, max(half - 0.5, 0.1), half + 0.7)) * smoothstep(window.brows, 0.1, 0.6)
+        hairs = np.maximum(0.6 * hairs * (line > 0), float(rng.uniform(0.3, 0.95)) * line)
     haze = 0.5 * person.brows * blurred(smoothstep(zone, 0.35, 0.9), 0.6 / t)
     return np.asarray(np.clip(hairs + haze * float(rng.uniform(0.0, 1.0)), 0.0, 1.0), np.float32)
 
