@@ -163,7 +163,8 @@ class LearnedPredictor:
     def _tensor(self, planes: FloatArray) -> torch.Tensor:
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None].to(self._device)
+        stacked = torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None]
+        return stacked.to(self._device, memory_format=torch.channels_last)
 
     def _cache_name(self, key: int, request: DetailRequest) -> str:
         deformation: bytes | ByteArray = b"" if key == STATIC else request.deformation_mm[key].tobytes()
@@ -196,6 +197,7 @@ def load_detail_network(data: bytes) -> DetailNetwork:
     Raises:
         ModelFileError: the bytes are no weights of this network.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -212,7 +214,8 @@ def load_detail_network(data: bytes) -> DetailNetwork:
         raise ModelFileError(
             "The weights of the detail network cannot be read.", "Download the program again."
         ) from error
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
 def best_predictor(cache: MapCache | None = None) -> tuple[DetailPredictor, tuple[str, ...]]:
