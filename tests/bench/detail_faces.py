@@ -61,8 +61,8 @@ def known_face(
             person,
             age=age,
             creases=0.1 + 1.1 * age,
-            crease_depth=0.35 + 0.9 * age,
-            fold_mm=0.12 + 0.33 * age,
+            crease_depth=0.3 + 0.6 * age,
+            fold_mm=0.06 + 0.36 * age,
             onset=0.045 - 0.03 * age,
         )
     n = len(head.skin)

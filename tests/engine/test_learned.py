@@ -46,7 +46,7 @@ def head(folder: Path) -> Head:
 def _person(age: float):
     return replace(
         invent_person(np.random.default_rng(1)),
-        age=age, creases=0.1 + 1.1 * age, crease_depth=0.35 + 0.9 * age, fold_mm=0.12 + 0.33 * age,
+        age=age, creases=0.1 + 1.1 * age, crease_depth=0.3 + 0.6 * age, fold_mm=0.06 + 0.36 * age,
         onset=0.045 - 0.03 * age,
     )  # fmt: skip
 
@@ -102,9 +102,9 @@ def test_expressions_fold_old_skin_deeper_and_leave_the_rest_alone(head: Head) -
     added = {}
     for age in (0.1, 0.9):
         relief = make_relief(np.random.default_rng(4), window, _person(age))
-        raised = express(relief, cut_key(head, _key("brow_raiser"), *place), window.eyes_mm, _person(age))
+        raised = express(relief, cut_key(head, _key("brow_raiser"), *place), window, _person(age))
         added[age] = (raised - relief.whole).std()
-        smiling = express(relief, cut_key(head, _key("jaw_left"), *place), window.eyes_mm, _person(age))
+        smiling = express(relief, cut_key(head, _key("jaw_left"), *place), window, _person(age))
         np.testing.assert_allclose(smiling, relief.whole, atol=1e-4)
     assert added[0.9] > 2.0 * added[0.1] > 0.004
 
@@ -117,8 +117,8 @@ def test_creases_deepen_under_compression_and_pores_do_not(head: Head) -> None:
     line[100:103] = -0.1
     key = cut_key(head, _key("brow_raiser"), *place)
     key = replace(key, guide=np.zeros_like(key.guide))
-    crease = express(Relief(flat, line, flat), key, window.eyes_mm, person)
-    pore = express(Relief(line, flat, flat), key, window.eyes_mm, person)
+    crease = express(Relief(flat, line, flat), key, window, person)
+    pore = express(Relief(line, flat, flat), key, window, person)
     middle = (slice(100, 103), slice(100, 150))
     assert crease[middle].min() < 1.3 * pore[middle].min() < 0
 

@@ -21,10 +21,12 @@ _MESH_SIGMA_MM = 5.0  # what is wider belongs to the mesh
 _SHOULDER = 2.6  # width of the bulge on both sides of a crease over the valley's
 _SHOULDER_SHARE = 0.8
 _DEEPEST_MM = 0.6
-_SATURATION = 0.08  # compression over the onset by which folds come close to their full depth
-_THIN_SKIN_MM = (6.0, 20.0)  # distance from the eyes over which the thin skin of the lids ends
-_DEEPENED = 2.6  # how much full compression deepens old skin's creases, as a share of their depth
-_SMOOTHED = 0.45  # share of the relief that full stretch removes
+_SATURATION = 0.07  # compression over the onset by which folds come close to their full depth
+_THIN_SKIN_MM = (10.0, 26.0)  # distance from the eyes over which thin skin, which folds at once, ends
+_LIP_SKIN_MM = (8.0, 18.0)  # the same from the mouth
+_NIMBLE = 0.8  # how far the skin of nose and lips folds as readily as that of the lids
+_DEEPENED = 3.6  # how much full compression deepens old skin's creases, as a share of their depth
+_SMOOTHED = 0.35  # share of the relief that full stretch removes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,30 +61,32 @@ def make_relief(rng: np.random.Generator, window: Window, person: Person) -> Rel
     return Relief(fine, creases, raised)
 
 
-def express(relief: Relief, key: KeyField, eyes_mm: FloatArray, person: Person) -> FloatArray:
+def express(relief: Relief, key: KeyField, window: Window, person: Person) -> FloatArray:
     """The relief under a key expression, (s, s) float32 mm; equal to the static one where nothing moves.
 
     Args:
         relief: of the face at rest.
         key: of the same window.
-        eyes_mm: (s, s) float32: distance from the eyes.
+        window: the piece of skin.
         person: whose onset and depth count.
     """
     size = len(relief.fine)
     compression, stretch = (enlarged(key.strain[..., i], size) / 8.0 for i in (0, 1))
     wavelength, proneness = 4.0 * enlarged(key.strain[..., 4], size), enlarged(key.strain[..., 5], size)
     moved = enlarged(key.moved, size)
-    thin = 1.0 - smoothstep(eyes_mm, *_THIN_SKIN_MM)
-    onset = person.onset * (1.0 - 0.75 * thin)
-    folded = moved * (1.0 - np.exp(-np.maximum(compression - onset, 0.0) / (_SATURATION * (1.0 - 0.5 * thin))))
+    thin = 1.0 - smoothstep(window.eyes_mm, *_THIN_SKIN_MM)
+    nimble = _NIMBLE * np.maximum(window.nose, 1.0 - smoothstep(window.mouth_mm, *_LIP_SKIN_MM))
+    thin = np.maximum(thin, nimble)
+    onset = person.onset * (1.0 - 0.95 * thin)
+    folded = moved * (1.0 - np.exp(-np.maximum(compression - onset, 0.0) / (_SATURATION * (1.0 - 0.85 * thin))))
     smoothed = moved * (1.0 - np.exp(-np.maximum(stretch - 0.03, 0.0) / 0.12)) * (1.0 - folded)
     calm = 1.0 - _SMOOTHED * smoothed
     creases = relief.creases * calm * (1.0 + _DEEPENED * (0.3 + 0.7 * person.age) * folded)
     presence = blurred(np.abs(relief.creases), 0.012 * size if size < 400 else 4.0)
     free = 1.0 / (1.0 + presence / 0.04)  # skin that has its crease folds there
-    depth = person.fold_mm * folded * proneness * (wavelength / 6.4) * free
+    depth = person.fold_mm * folded * np.maximum(proneness, thin) * (wavelength / 6.4) ** 0.5 * free
     guide = _cubic(key.guide, size)
-    return _limited(relief.fine * calm + creases + 1.6 * depth * guide * smoothstep(eyes_mm, 0.3, 1.5))
+    return _limited(relief.fine * calm + creases + 1.9 * depth * guide * smoothstep(window.rim_mm, 0.5, 2.5))
 
 
 def _cubic(field: FloatArray, size: int) -> FloatArray:

@@ -17,7 +17,7 @@ from engine.training.skin.person import Person, invent_person
 from engine.training.skin.relief import express, make_relief
 from engine.training.skin.window import Window, cut, cut_key
 
-DATA_VERSION = 2
+DATA_VERSION = 3
 """Raised whenever the same seed gives another example."""
 
 
@@ -92,7 +92,7 @@ def make_sample(
         static_mm=static_mm * window.skin,
         keys=keys,
         fields=fields,
-        key_mm=tuple(express(relief, field, window.eyes_mm, person) * window.skin for field in fields),
+        key_mm=tuple(express(relief, field, window, person) * window.skin for field in fields),
     )
 
 
