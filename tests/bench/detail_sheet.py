@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.detail.predictor import STATIC, DetailPredictor
 from engine.expressions import KEY_NAMES
+from engine.images import photo_from_array
 from engine.landmarks import LandmarkDetector
 from engine.packs.open_pack import load_open_pack
 from engine.rig import pose
@@ -18,7 +19,7 @@ from tests.bench.detail_faces import RealFaces, maps_of
 
 _KEYS = ("brow_raiser", "smile", "brow_lower")
 _SIZE = (520, 640)
-_CLOSE_UPS = {"forehead": (150, 40), "eye corner": (40, 170), "cheek": (90, 330)}
+_CLOSE_UPS = {"forehead": (150, 40), "eye corner": (40, 130), "cheek": (60, 230)}
 """Corners, column and row, of 220 px close-ups in the clay picture of the face at rest."""
 
 
@@ -41,11 +42,13 @@ def contact_sheet(predictors: dict[str, DetailPredictor], folder: Path) -> Itera
                 continue
             seen.add(path.read_bytes())
             real = faces.of(path)
+            blank = photo_from_array(np.zeros((_SIZE[1], _SIZE[0], 3), np.uint8), "blank.png")
+            sitter = replace(real.face, photo=blank)  # cameras count in pixels of the photo
             keys = tuple(KEY_NAMES.index(name) for name in _KEYS)
             maps = {name: maps_of(p, real.request, (STATIC, *keys)) for name, p in predictors.items()}
             camera = WeakPerspective(np.zeros(3, np.float32), 3.0, np.array([260.0, 330.0], np.float32))
 
-            def drawn(static: np.ndarray, weights: np.ndarray, face=real.face, camera=camera) -> np.ndarray:
+            def drawn(static: np.ndarray, weights: np.ndarray, face=sitter, camera=camera) -> np.ndarray:
                 face = replace(face, static_map=static, key_maps=(None,) * len(face.key_maps))
                 state = RenderState(
                     face=face, pose=pose(face.rig, weights), view=ViewOptions(look="clay"), camera=camera
