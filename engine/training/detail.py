@@ -39,15 +39,15 @@ class TrainingConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     seed: int = 1
     crop: int = 256
-    batch: int = 8
-    fresh: int = 2
+    batch: int = 4
+    fresh: int = 1
     """New examples per step; the rest of a batch is drawn from the latest ``pool`` ones."""
     pool: int = 512
     keys: int = 2
     """Key expressions per example."""
-    steps: int = 3000
-    learning_rate: float = 1.5e-3
-    warm_up: int = 60
+    steps: int = 12000
+    learning_rate: float = 1.8e-3
+    warm_up: int = 40
     weight_decay: float = 1e-4
     mixed: int = 1
     """1 computes in bfloat16 where it can; slow on processors that lack it."""
@@ -250,6 +250,11 @@ def hardware(device: str) -> str:
     return f"{platform.machine()} processor, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
 
 
+def _widths(text: str) -> tuple[int, int, int, int]:
+    a, b, c, d = (int(part) for part in text.split(","))
+    return a, b, c, d
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python3 -m engine.training.detail", description=__doc__)
@@ -260,6 +265,7 @@ def main() -> int:
     parser.add_argument(
         "--ship", action="store_true", help="write the run's weights and model card to resources/models"
     )
+    parser.add_argument("--widths", type=_widths, default=NetworkConfig().widths, help="channels, e.g. 24,48,96,128")
     for entry in fields(TrainingConfig):
         if entry.type in ("int", "float"):
             kind = int if entry.type == "int" else float
@@ -269,7 +275,8 @@ def main() -> int:
     workers, shipping = chosen.pop("workers"), chosen.pop("ship")
     if threads:
         torch.set_num_threads(threads)
-    config = TrainingConfig(**chosen)
+    network = NetworkConfig(widths=chosen.pop("widths"))
+    config = TrainingConfig(network=network, **chosen)
     checkpoint = folder / "checkpoint.pt"
     if not shipping:
         checkpoint = train(config, folder, workers=workers, device=device, pack=load_open_pack())
