@@ -87,8 +87,8 @@ def bilinear_core(
     return mean_core, core
 
 
-# Motions that also tell faces at rest apart, but that a smiling or squinting photo must not leave in the neutral face.
-_NEVER_IDENTITY = ("mouthSmile", "mouthFrown", "eyeBlink", "eyeWide")
+# Motions that also tell faces at rest apart, but that a smiling photo must not leave in the neutral face.
+_RATHER_EXPRESSION = ("mouthSmile",)
 
 
 def _pairs(shapes: DoubleArray, names: tuple[str, ...]) -> DoubleArray:
@@ -170,7 +170,7 @@ def build(cage: Cage, portraits: list[sources.Portrait], network: distill.DenseN
     crops = [network.upright_crop(q.image, q.centre, q.size_px) for q in portraits]
     samples = distill.responses(network, crops, cage.mirror, settings.warps, rng)
     rig = ExpressionRig(mean, cage.faces, cage.mirror)
-    moving = _pairs(rig.shapes(mean), _NEVER_IDENTITY)
+    moving = _pairs(rig.shapes(mean), _RATHER_EXPRESSION)
     modes = variation.identity_modes(samples, mean, cage.faces, cage.mirror, moving, settings.identities)
     mean_core, core = bilinear_core(rig, mean, modes, cage.mirror)
 

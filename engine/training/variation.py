@@ -34,6 +34,7 @@ _SMOOTH = ((60.0, 0.8), (28.0, 0.55))
 _ODD_REACH_MM, _ODD_SD_MM = 40.0, 0.45
 _ODD_SHARE = 0.12
 """Share of the modes that are odd."""
+_LEFT_TO_EXPRESSION = 0.3  # 0 lets some of a smile into the neutral face, 1 makes the neutral face of a smile frown
 _LEAST_AREA = 0.3  # of the median: points in fine meshed parts count at least this much
 
 
@@ -105,11 +106,12 @@ def _principal(covariance: DoubleArray, faces: IntArray, template: DoubleArray, 
 
 
 def _at_rest(covariance: DoubleArray, moving: DoubleArray) -> DoubleArray:
-    """The covariance without the directions (n, 468, 3) in which expressions move."""
+    """The covariance with less of the directions (n, 468, 3) in which expressions move."""
     directions, _ = np.linalg.qr(moving.reshape(len(moving), -1).T)
     flat = covariance.reshape(3 * POINTS, 3 * POINTS)
-    flat = flat - directions @ (directions.T @ flat)
-    return np.asarray(flat - (flat @ directions) @ directions.T).reshape(covariance.shape)
+    flat = flat - _LEFT_TO_EXPRESSION * directions @ (directions.T @ flat)
+    flat = flat - _LEFT_TO_EXPRESSION * (flat @ directions) @ directions.T
+    return np.asarray(flat.reshape(covariance.shape))
 
 
 def _of_parity(fields: DoubleArray, mirror: IntArray, parity: int) -> DoubleArray:
@@ -126,7 +128,7 @@ def identity_modes(
         template: (468, 3) mm, exactly symmetric.
         faces: of the cage.
         mirror: partner of each point.
-        moving: (n, 468, 3) mm, symmetric motions that are expression and never identity.
+        moving: (n, 468, 3) mm, symmetric motions that are rather expression than identity.
         count: even and odd modes together.
     """
     even = _distilled(samples, template) + _size(template)

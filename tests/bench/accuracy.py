@@ -2,15 +2,16 @@
 
 What each evidence for the geometry can see, and what it cannot:
 
-- This table sees how the fit reads shape from points, depth from correlations and expression from shape, and what noise
-  of the landmarks, light and the camera's perspective cost. Its heads are warped from the model's own mean: an error of that mean
-  shows only as far as the common field of ``heads`` stands for it, and correlations of real faces between outline and depth,
-  which the heads do not have, make a real gain look smaller.
-- Published measures (``engine.training.anthropometry``) see the mean's size and depth at some thirty places and nothing
-  between them; the spread of the modes is held to the same tables by a test.
-- The dense network's depth sees nothing of a person: on these heads it does not go with the true depth (median r = -0.03).
-- Several photos of one person: the network's points err by 2 % of the eye distance, its outline by 5 %; turned by 20 degrees
-  a depth error of 2 mm moves a point by 0.8 %. Points alone cannot settle the mean's depth that way.
+- This table sees how the fit reads shape from points, depth from correlations and expression from shape, and what
+  noise of the landmarks, light and the camera's perspective cost. Its heads are warped from the model's own mean: an
+  error of that mean shows only as far as the common field of ``heads`` stands for it, and correlations of real faces
+  between outline and depth, which the heads do not have, make a real gain look smaller.
+- Published measures (``engine.training.anthropometry``) see the mean's size and depth at some thirty places and
+  nothing between them; the spread of the modes is held to the same tables by a test.
+- The dense network's depth sees nothing of a person: on these heads it does not go with the true depth (median r =
+  -0.03).
+- Several photos of one person: the network's points err by 2 % of the eye distance, its outline by 5 %; turned by 20
+  degrees a depth error of 2 mm moves a point by 0.8 %. Points alone cannot settle the mean's depth that way.
 """
 
 from __future__ import annotations
