@@ -119,7 +119,7 @@ def face(pack, detector):
 
 @pytest.mark.gl
 @pytest.mark.parametrize("yaw", [-60, -45, -25, 0, 25, 45, 60])
-def test_own_renderings_are_found_and_fitted_at_every_yaw(pack, detector, face, yaw, gl_ctx):
+def test_own_renderings_are_found_and_fitted_at_every_yaw(pack, detector, face, yaw, ctx):
     """A fitted face drawn at a known pose goes through detection and fit again."""
     from engine.render.offscreen import render_image
     from engine.render.state import RenderState
@@ -129,7 +129,7 @@ def test_own_renderings_are_found_and_fitted_at_every_yaw(pack, detector, face, 
     camera = WeakPerspective(np.array([0, np.radians(yaw), 0], np.float32), 2.6, np.array([W / 2, H / 2], np.float32))
     posed = pose(face.rig, face.fit.weights)
     state = RenderState(face=face, pose=posed, view=ViewOptions(unlit=True), camera=camera)
-    found, _ = finish(fit(detector.detect(photo_from_array(render_image(state, (W, H), gl_ctx), "drawn.png")), pack))
+    found, _ = finish(fit(detector.detect(photo_from_array(render_image(state, (W, H), ctx), "drawn.png")), pack))
     assert found.yaw_deg == pytest.approx(yaw, abs=8.0)
     truth = cameras.project(camera, posed.vertices[:468])
     neutral, deltas = pack.shapes(found.identity)
