@@ -23,7 +23,7 @@ from engine.types import Fit, Landmarks, Progress, WeakPerspective
 
 _LOOPS = 4
 _JOINT_STEPS = 4
-_NOISE = 0.02
+_NOISE = 0.0185
 """Expected error of one landmark over the outer-eye distance."""
 _LARGE_YAW_DEG, _LIMIT_YAW_DEG = 35.0, 58.0
 # Yaw that the fit finds for a true one, both sides: own renderings and portraits turned in 3D (tests.bench turned).

@@ -12,6 +12,8 @@ from engine.types import SkinTexture, Topology
 
 # Width (standard deviation, mm) and strength of the lines.
 _UPPER_LASHES, _LOWER_LASHES, _LIP_LINE = (0.42, 0.75), (0.30, 0.30), (0.40, 0.38)
+_LASHES_REACH = 0.07  # beyond the hidden eye, as a share of the orbit's width
+_LASHES_RANGE = (0.62, 0.78)  # tones over the skin's: lashes, not lashes
 _LASHES_TONE = (0.24, 0.19, 0.17)  # of the skin: nearly black, a little warm
 _LIPS_TONE = (0.52, 0.36, 0.36)
 _NOSTRIL_TONE = (0.28, 0.18, 0.16)
@@ -124,7 +126,18 @@ def _fill_lids(image: ByteArray, outline: FloatArray, known: FloatArray, grain: 
     skin = smoothstep(tone, *_LID_RANGE[:2]) * (1.0 - smoothstep(tone, *_LID_RANGE[2:]))
     if (seen * orbit * skin).sum() < _FEWEST_SEEN * orbit.sum():
         return
-    _replace(part, seen * orbit * skin, orbit * (1.0 - seen), grain)
+    _replace(
+        part, seen * orbit * skin, orbit * np.maximum(1.0 - seen, _lashes(tone, orbit * (1.0 - seen), outline)), grain
+    )
+
+
+def _lashes(tone: FloatArray, hidden: FloatArray, outline: FloatArray) -> FloatArray:
+    """Dark rim of the open eye that lies beyond what was hidden: lashes and their shadow, (h, w) in [0, 1]."""
+    import cv2
+
+    reach = max(1, round(_LASHES_REACH * float(np.ptp(outline[:, 0]))))
+    beside = cv2.dilate((hidden > 0.5).astype(np.float32), disc(reach))
+    return np.asarray(beside * (1.0 - smoothstep(tone, *_LASHES_RANGE)), np.float32)
 
 
 def _fill_lips(image: ByteArray, outlines: list[FloatArray], known: FloatArray, grain: FloatArray) -> None:

@@ -134,7 +134,8 @@ def test_identity_modes_are_ordered_and_in_mm(pack):
         one = np.zeros(50, np.float32)
         one[i] = 1
         rms.append(np.sqrt(((pack.shapes(one)[0] - zero)[:468] ** 2).sum(1).mean()))
-    assert rms[0] > 1.2
+    # How much of it the first mode takes is the decomposition's affair; per measure see the published spreads above.
+    assert 2.5 < np.sqrt(np.square(rms).sum()) < 4.5
     assert all(later <= earlier * 1.1 for earlier, later in itertools.pairwise(rms))
     assert rms[-1] > 0.004
 

@@ -99,7 +99,7 @@ def _lid_against_skin(image: ByteArray, side: int) -> tuple[float, float]:
 def test_lids_have_the_colour_of_the_skin_around_them(cases, name, side):
     apart, strange = _lid_against_skin(cases[name].mended, side)
     assert apart < 45
-    assert strange < 0.2
+    assert strange < 0.08
 
 
 def test_without_mending_lashes_and_eyes_are_smeared_over_lids(cases):
