@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +19,17 @@ if TYPE_CHECKING:  # the engine's stages import OpenCV and SciPy: the window com
 _Result = TypeVar("_Result")
 
 _LOADING_SHARE = 0.1  # of the progress bar, the first time
+_LATE_MODULES = (
+    "cv2",
+    "PIL.Image",
+    "scipy.fft",
+    "scipy.linalg.blas",
+    "scipy.special",
+    "engine.detail.wrinkles",
+    "engine.eyes",
+    "engine.unwrap",
+)
+"""Imported only where they are needed, so that the start is quick: loaded ahead of the first photo."""
 
 
 class EngineService:
@@ -63,6 +75,9 @@ class EngineService:
     def warm_up(self) -> Generator[Progress, None, ModelPack]:
         """Load everything that the first photo needs."""
         pack = (yield from self.models()).pack
+        for number, name in enumerate(_LATE_MODULES):
+            yield Progress("Loading the face model", number / len(_LATE_MODULES))
+            importlib.import_module(name)
         from engine.render.mesh import mesh_tables
 
         mesh_tables(pack.topology)  # kept there: the window's thread then finds them ready

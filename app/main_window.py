@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 from pathlib import Path
@@ -228,6 +229,8 @@ class MainWindow(QMainWindow):
     def _on_warm(self, pack: ModelPack) -> None:
         self.pack_title, self.map_scale_mm = pack.title, pack.map_scale_mm
         self.pack_label.setText(pack.title)
+        self.viewport.expect(pack.topology)
+        gc.freeze()  # what is loaded stays: a search for garbage in all of it would stop the window for 60 ms
 
     @Slot(object)
     def _on_pack_changed(self, pack: ModelPack) -> None:

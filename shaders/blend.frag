@@ -1,20 +1,20 @@
 #version 330 core
-// The sum of the key maps, each by its share at this point of the skin: shares are interpolated between the vertices.
+// Four key maps, each by its share at this point of the skin: shares are interpolated between the vertices. The passes of
+// all groups of four add up to the blended map.
 // A pass over the pixels, not over the mesh: its triangles are smaller than the blocks that GPUs shade, above all llvmpipe.
-const int MOST_GROUPS = 16;
 const int SHARES_WIDTH_BITS = 10;
 const float OFF_SKIN = 1e9;
 
 uniform usampler2D table;      // see blend_table.frag and blend_ring.frag
 uniform sampler2D shares;      // texel (vertex * groups + group): shares of four keys
-uniform sampler2DArray maps;   // mm, as large as the target
+uniform sampler2DArray maps;   // mm, as large as the target: the maps of this group
 uniform float least_share;     // smaller ones are skipped: 0 for the exact sum
 uniform int groups;
-uniform ivec4 layers[MOST_GROUPS];  // layer of each key's map
+uniform int group;
 
 out float blended_mm;
 
-vec4 share_of(uint vertex, int group) {
+vec4 share_of(uint vertex) {
     int texel = (int(vertex) - 1) * groups + group;
     return texelFetch(shares, ivec2(texel & ((1 << SHARES_WIDTH_BITS) - 1), texel >> SHARES_WIDTH_BITS), 0);
 }
@@ -32,15 +32,9 @@ void main() {
     }
     vec3 weight = vec3(float(entry.w & 65535u), float(entry.w >> 16), 0.0) / 65535.0;
     weight.z = 1.0 - weight.x - weight.y;
+    vec4 share = weight.x * share_of(entry.x) + weight.y * share_of(entry.y) + weight.z * share_of(entry.z);
     float sum = 0.0;
-    for (int group = 0; group < groups; ++group) {
-        vec4 share = weight.x * share_of(entry.x, group) + weight.y * share_of(entry.y, group)
-            + weight.z * share_of(entry.z, group);
-        ivec4 layer = layers[group];
-        if (share.x > least_share) sum += share.x * texelFetch(maps, ivec3(at, layer.x), 0).r;
-        if (share.y > least_share) sum += share.y * texelFetch(maps, ivec3(at, layer.y), 0).r;
-        if (share.z > least_share) sum += share.z * texelFetch(maps, ivec3(at, layer.z), 0).r;
-        if (share.w > least_share) sum += share.w * texelFetch(maps, ivec3(at, layer.w), 0).r;
-    }
+    for (int layer = 0; layer < 4; ++layer)
+        if (share[layer] > least_share) sum += share[layer] * texelFetch(maps, ivec3(at, layer), 0).r;
     blended_mm = sum;
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal, Slot
@@ -13,14 +14,17 @@ from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
 from engine.camera import OrbitCamera
 from engine.errors import AppError, GpuError
-from engine.types import ViewOptions
+from engine.types import Topology, ViewOptions
 
 if TYPE_CHECKING:  # compiled after the first paint
+    from moderngl import Framebuffer
+
     from engine.render.renderer import FaceRenderer
     from engine.render.state import RenderState
 
 _GL_VERSION = (3, 3)
 _GL_COLOR_BUFFER_BIT = 0x4000
+_GL_FRAMEBUFFER = 0x8D40
 _DEGREES_PER_PX = 0.35
 _LIGHT_DEGREES_PER_PX = 0.5
 _ZOOM_PER_WHEEL_STEP = 1.15
@@ -79,6 +83,7 @@ class Viewport(QOpenGLWidget):
         self._drag_from: QPointF | None = None
         self._coming: RenderState | None = None  # drawn once all of it is on the GPU
         self._steps: Iterator[None] | None = None
+        self._rehearsal: Iterator[None] | None = None  # goes first
         self._next_step = QTimer(self, singleShot=True, interval=0)
         self._next_step.timeout.connect(self._take_step)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -110,24 +115,36 @@ class Viewport(QOpenGLWidget):
 
     @Slot()
     def _take_step(self) -> None:
-        if self._coming is None or self._renderer is None:
+        renderer = self._renderer
+        if renderer is None or (self._coming is None and self._rehearsal is None):
             return
         self.makeCurrent()
-        if self._steps is None:
-            self._steps = self._renderer.steps(self._coming)
+        if self._rehearsal is None and self._steps is None and self._coming is not None:
+            self._steps = renderer.steps(self._coming)
         try:
-            next(self._steps)
-            self._renderer.ctx.finish()  # software OpenGL would pile up the work of all steps in the last
+            next(self._rehearsal or self._steps or iter(()))
+            renderer.ctx.finish()  # software OpenGL would pile up the work of all steps in the last
+            if self._rehearsal is not None:
+                self._clear()  # nobody shall see it
             self._next_step.start()
         except StopIteration:
-            self._state = self._coming
-            self._drop_steps()
-            self.update()
+            self._end_steps()
         finally:
             self.doneCurrent()
 
+    def _end_steps(self) -> None:
+        """What was rehearsed can begin; what was prepared can be shown."""
+        if self._rehearsal is not None:
+            self._rehearsal = None
+            self._next_step.start()
+        else:
+            self._state = self._coming
+            self._drop_steps()
+            self.update()
+
     def _drop_steps(self) -> None:
-        self._next_step.stop()
+        if self._rehearsal is None:
+            self._next_step.stop()
         self._coming = self._steps = None
 
     @property
@@ -137,13 +154,34 @@ class Viewport(QOpenGLWidget):
 
     @Slot()
     def warm_up(self) -> None:
-        """Compile the programs now, so that the first face is there at once; finds out whether OpenGL suffices."""
+        """Compile the programs and try them all, piece by piece, so that the first face is there at once.
+
+        Finds out whether OpenGL suffices.
+        """
         if not self.isValid() or not self.defaultFramebufferObject():
             self._fail(_no_opengl("This display offers no OpenGL."))
             return
         self.makeCurrent()
-        self._ensure_renderer()
+        if self._ensure_renderer() is not None:
+            from engine.render.rehearsal import rehearse_programs
+
+            self._rehearse(rehearse_programs)
         self.doneCurrent()
+
+    def expect(self, topology: Topology) -> None:
+        """Faces of this topology are to come: prepare what they share, piece by piece. Not while a face is shown."""
+        if self._renderer is not None and self._state is None:
+            from engine.render.rehearsal import rehearse_memory
+
+            self.makeCurrent()
+            self._rehearse(lambda renderer, target: rehearse_memory(renderer, topology, target))
+            self.doneCurrent()
+
+    def _rehearse(self, steps: Callable[[FaceRenderer, Framebuffer], Iterator[None]]) -> None:
+        if self._renderer is not None:
+            target = self._renderer.ctx.detect_framebuffer(self.defaultFramebufferObject())
+            self._rehearsal = chain(self._rehearsal or (), steps(self._renderer, target))
+            self._next_step.start()
 
     def initializeGL(self) -> None:  # called again when docking gives a new context
         """Check the version; the renderer follows with the first face."""
@@ -166,10 +204,14 @@ class Viewport(QOpenGLWidget):
             renderer.draw(self._state, target, (round(ratio * self.width()), round(ratio * self.height())))
             self._steps = None  # begun anew: this picture has taken their place on the GPU
         else:
-            gl = self.context().functions()
-            gl.glClearColor(*ViewOptions().background, 1.0)
-            gl.glClear(_GL_COLOR_BUFFER_BIT)
+            self._clear()
         self.painted.emit()
+
+    def _clear(self) -> None:
+        gl = self.context().functions()
+        gl.glBindFramebuffer(_GL_FRAMEBUFFER, self.defaultFramebufferObject())
+        gl.glClearColor(*ViewOptions().background, 1.0)
+        gl.glClear(_GL_COLOR_BUFFER_BIT)
 
     def _ensure_renderer(self) -> FaceRenderer | None:
         """The renderer, made in the current context if need be; None where it cannot be made."""
@@ -189,7 +231,7 @@ class Viewport(QOpenGLWidget):
 
     def _release(self) -> None:
         self._state = self._newest()  # prepared again in the next context
-        self._coming = self._steps = None  # the timer may be gone: this is also called by the destructor
+        self._coming = self._steps = self._rehearsal = None  # the timer may be gone: the destructor calls this, too
         if self._renderer is not None:
             self.makeCurrent()
             self._renderer.release()

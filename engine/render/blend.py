@@ -10,14 +10,14 @@ import numpy as np
 from engine.arrays import FloatArray, IntArray
 from engine.render.context import unbind_framebuffer
 from engine.render.program import Program
-from engine.render.texture import QUICK, MapLayers
+from engine.render.texture import PAGE_LAYERS, QUICK, MapLayers
 from engine.steps import finished
 from engine.types import FaceAsset, Pose, Topology
 
-_LANES = 4  # shares in one texel
-_MOST_GROUPS = 16  # as in blend.frag
+_LANES = PAGE_LAYERS  # shares in one texel
 _SHARES_WIDTH = 1024  # as in blend.frag
 _STRIPS = 3  # of the full map, blended one after the other so that the window can answer between them
+_NO_VERTEX = -1  # becomes 0 in the table
 _SMALLEST_DRAG_PX = 256  # smaller maps are not worth shrinking more than by half
 _LEAST_SHARE = 1e-4  # of a map of at most a few mm: far below what shows
 _LEAST_SHARE_INTERACTIVE = 0.02  # keys that act elsewhere leave traces everywhere: not worth the time of a drag
@@ -123,33 +123,47 @@ class MapBlender:
             layers = yield from target.layers.layer_steps(
                 maps, [one for one in (*face.key_maps, face.static_map) if one is not None]
             )
-        # Keys that fall back to the same map count as one: their shares add up.
-        distinct = sorted(set(layers))
-        groups = -(-len(distinct) // _LANES)
-        if groups > _MOST_GROUPS:
-            raise ValueError(f"pose: at most {_LANES * _MOST_GROUPS} different key maps can act at once")
-        columns = np.searchsorted(distinct, layers).astype(np.int32)
+        # Keys that fall back to the same map share its layer: their shares add up. One pass for each page of four layers.
+        pages = sorted({layer // _LANES for layer in layers})
+        columns = np.array([pages.index(layer // _LANES) * _LANES + layer % _LANES for layer in layers], np.int32)
+        groups = max(1, len(pages))
         self._write_shares(pose.map_weights[: face.topology.skin.vertices[1]], keys, columns, groups)
         yield
-        table = target.table(self._table_program, self._ring_program)
-        padded = np.zeros((_MOST_GROUPS, _LANES), np.int32)
-        padded.ravel()[: len(distinct)] = distinct
+        table = yield from target.table_steps(self._table_program, self._ring_program)
         least = _LEAST_SHARE_INTERACTIVE if target.half else 0.0
-        self._blend_program.set(table=0, shares=1, maps=2, groups=groups, layers=padded, least_share=least)
+        self._blend_program.set(table=0, shares=1, maps=2, groups=groups, least_share=least)
+        target.heights_buffer.clear()
         rows = -(-target.size // (1 if target.half else _STRIPS))
         for top in range(0, target.size, rows):
             yield
-            self._ctx.enable_only(moderngl.NOTHING)
-            for unit, texture in enumerate((table, self._shares, target.layers)):
-                if texture is not None:
-                    texture.use(unit)
-            target.heights_buffer.use()
-            target.heights_buffer.scissor = (0, top, target.size, rows)
-            self._blend_pass.render(moderngl.TRIANGLES, vertices=3)
-            target.heights_buffer.scissor = (0, 0, target.size, target.size)
+            for group in range(groups):
+                self._add_group(target, table, group, pages, (0, top, target.size, rows))
         yield
         yield from self._draw_relief(target)
         self.passes += 1
+
+    def _add_group(
+        self,
+        target: BlendTarget,
+        table: moderngl.Texture,
+        group: int,
+        pages: list[int],
+        place: tuple[int, int, int, int],
+    ) -> None:
+        """Add the four maps of one page, by their shares, to the heights within ``place`` (x, y, width, height)."""
+        self._ctx.enable_only(moderngl.BLEND)
+        self._ctx.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
+        self._ctx.blend_func = moderngl.ONE, moderngl.ONE
+        table.use(0)
+        if self._shares is not None:
+            self._shares.use(1)
+        if pages:
+            target.layers.use(pages[group], 2)
+        self._blend_program.set(group=group)
+        target.heights_buffer.use()
+        target.heights_buffer.scissor = place
+        self._blend_pass.render(moderngl.TRIANGLES, vertices=3)
+        target.heights_buffer.scissor = (0, 0, target.size, target.size)
 
     def _draw_relief(self, target: BlendTarget) -> Generator[None, None, None]:
         self._ctx.enable_only(moderngl.NOTHING)
@@ -227,13 +241,19 @@ class BlendTarget:
         """Remember what the target holds now."""
         self._pose, self._maps = pose, maps
 
-    def table(self, program: Program, ring: Program) -> moderngl.Texture:
+    def table_steps(self, program: Program, ring: Program) -> Generator[None, None, moderngl.Texture]:
         """For each pixel its triangle and place on it: drawn when first asked for."""
         if self._table is None:
-            bare, self._table = self._empty_table(), self._empty_table()
-            self._draw_table(program, bare)
-            self._draw_ring(ring, bare, self._table)
-            bare.release()
+            bare = self._empty_table()
+            try:
+                self._draw_table(program, bare)
+                yield
+                table = self._empty_table()
+                self._draw_ring(ring, bare, table)
+                self._table = table
+            finally:
+                bare.release()
+            yield
         return self._table
 
     def release(self) -> None:
@@ -245,7 +265,7 @@ class BlendTarget:
                 thing.release()
 
     def _empty_table(self) -> moderngl.Texture:
-        texture = self._ctx.texture((self.size, self.size), 4, bytes(16 * self.size**2), dtype="u4")
+        texture = self._ctx.texture((self.size, self.size), 4, dtype="u4")
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return texture
 
@@ -266,8 +286,12 @@ class BlendTarget:
         origin = np.array([window.u0, window.v1], np.float32)
         extent = np.array([window.u1 - window.u0, window.v0 - window.v1], np.float32)
         places = (topology.uvs[topology.uv_faces[skin]] - origin) / extent
-        triangles = np.ascontiguousarray(np.repeat(topology.faces[skin], 3, axis=0), np.int32)
+        triangles = np.repeat(topology.faces[skin], 3, axis=0)
         corners = np.tile(np.array([[1, 0], [0, 1], [0, 0]], np.float32), (len(triangles) // 3, 1))
+        # First a triangle of no vertices all over the window: an integer target cannot be cleared through moderngl.
+        places = np.concatenate([np.array([[0, 0], [2, 0], [0, 2]], np.float32), places.reshape(-1, 2)])
+        triangles = np.concatenate([np.full((3, 3), _NO_VERTEX, np.int32), triangles])
+        corners = np.concatenate([np.zeros((3, 2), np.float32), corners])
         buffers = [self._ctx.buffer(np.ascontiguousarray(one)) for one in (places, triangles, corners)]
         names = ("in_place", "in_vertices", "in_barycentric")
         content = list(zip(buffers, ("2f", "3i", "2f"), names, strict=True))

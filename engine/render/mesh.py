@@ -56,9 +56,9 @@ class MeshTables:
     """Corners are the vertices one to one (no UV seam), so gathering can be skipped."""
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)  # of two packs and of the rehearsal
 def mesh_tables(topology: Topology) -> MeshTables:
-    """Tables of a topology; kept for the last two, so a new face or a new context costs nothing. Any thread."""
+    """Tables of a topology; kept for the last few, so a new face or a new context costs nothing. Any thread."""
     vertex_of_corner, uv_of_corner, faces = corner_vertices(topology.faces, topology.uv_faces)
     C = len(vertex_of_corner)
     fine = midpoint_subdivision(faces, faces, C, C, _REST_TIMES)

@@ -105,6 +105,7 @@ class FaceRenderer:
         mesh = self._mesh
         if self._person is None or self._person.rig is not state.face.rig:
             mesh.set_face(state.face)
+            yield
         self._person = state.face
         mesh.set_pose(pose, fine=not state.interactive)
         yield

@@ -11,7 +11,8 @@ from engine.arrays import ByteArray, FloatArray, check
 
 SMOOTH = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
 QUICK = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)  # one mipmap level: a fifth of a frame on software OpenGL
-_LAYERS_PER_STEP = 4
+PAGE_LAYERS = 4
+"""Maps in one texture array: as many as the shares in one texel."""
 LONGEST_PHOTO_PX = 2048
 """Photos are shown at most this large: screens and pictures of results need no more, and memory stays low."""
 
@@ -55,13 +56,16 @@ def halved(map_mm: FloatArray) -> FloatArray:
 
 
 class MapLayers:
-    """Those displacement maps that are in use, in one texture array that grows with them. Owner: BlendTarget."""
+    """Those displacement maps that are in use, four in a texture array, and arrays as need be. Owner: BlendTarget.
+
+    Not all in one: that would have to be made anew when it grows, and new memory is slow where OpenGL is software.
+    """
 
     def __init__(self, ctx: moderngl.Context, size: int) -> None:
         """size: of the layers; maps of two or four times that size are halved on their way."""
         self._ctx = ctx
         self._size = size
-        self._texture: moderngl.TextureArray | None = None
+        self._pages: list[moderngl.TextureArray] = []
         self._maps: list[FloatArray | None] = []
         self.uploads = 0
         """Maps sent to the GPU so far, for tests and benches."""
@@ -81,48 +85,44 @@ class MapLayers:
         """
         keep = {id(one) for one in (*wanted, *alive)}
         self._maps = [one if one is not None and id(one) in keep else None for one in self._maps]
-        queue = list({id(one): one for one in wanted if self._layer(one) is None}.values())
-        shortage = len(queue) - sum(one is None for one in self._maps)
-        if shortage > 0:
-            queue = [one for one in self._maps if one is not None] + queue
-            self._grow(shortage)
-        free = [layer for layer, one in enumerate(self._maps) if one is None]
-        for layer, one in zip(free, queue, strict=False):
-            self._upload(layer, one)
-            yield
+        for one in wanted:
+            if self._layer(one) is None:
+                if self._free() is None:
+                    self._add_page()
+                    yield
+                self._upload(self._free() or 0, one)
+                yield
         layers = [self._layer(one) for one in wanted]
         return [layer for layer in layers if layer is not None]
 
     def _layer(self, map_mm: FloatArray) -> int | None:
         return next((layer for layer, one in enumerate(self._maps) if one is map_mm), None)
 
-    def use(self, unit: int) -> None:
-        """Bind the array to a texture unit."""
-        if self._texture is not None:
-            self._texture.use(unit)
+    def _free(self) -> int | None:
+        return next((layer for layer, one in enumerate(self._maps) if one is None), None)
+
+    def use(self, page: int, unit: int) -> None:
+        """Bind the array of layers ``PAGE_LAYERS * page`` and following to a texture unit."""
+        self._pages[page].use(unit)
 
     def release(self) -> None:
-        """Free the GL texture; safe to call twice."""
-        if self._texture is not None:
-            self._texture.release()
-        self._texture, self._maps = None, []
+        """Free the GL textures; safe to call twice."""
+        for page in self._pages:
+            page.release()
+        self._pages, self._maps = [], []
 
-    def _grow(self, shortage: int) -> None:
-        """More layers, all of them empty: a texture cannot grow with its content."""
-        steps = -(-shortage // _LAYERS_PER_STEP)
-        self._maps = [None] * (len(self._maps) + steps * _LAYERS_PER_STEP)
-        if self._texture is not None:
-            self._texture.release()
-        self._texture = self._ctx.texture_array((self._size, self._size, len(self._maps)), 1, dtype="f4")
-        self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    def _add_page(self) -> None:
+        page = self._ctx.texture_array((self._size, self._size, PAGE_LAYERS), 1, dtype="f4")
+        page.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._pages.append(page)
+        self._maps += [None] * PAGE_LAYERS
 
     def _upload(self, layer: int, map_mm: FloatArray) -> None:
-        if self._texture is None:
-            raise ValueError("MapLayers: no texture to upload to")
         pixels = map_mm
         while pixels.shape[0] >= 2 * self._size:
             pixels = halved(pixels)
         check("map_mm", pixels, (self._size, self._size))
-        self._texture.write(np.ascontiguousarray(pixels), viewport=(0, 0, layer, self._size, self._size, 1))
+        page, slot = divmod(layer, PAGE_LAYERS)
+        self._pages[page].write(np.ascontiguousarray(pixels), viewport=(0, 0, slot, self._size, self._size, 1))
         self._maps[layer] = map_mm
         self.uploads += 1

@@ -42,7 +42,7 @@ class InventedEngine(EngineService):
 
     def warm_up(self) -> Generator[Progress, None, SimpleNamespace]:
         yield Progress("Loading the face model", 0.5)
-        return SimpleNamespace(title="Invented model 1.0", map_scale_mm=2.0)
+        return SimpleNamespace(title="Invented model 1.0", map_scale_mm=2.0, topology=synthetic.make_topology())
 
     def photo(self, path: Path) -> Photo:
         return replace(synthetic.make_photo(), name=path.name, path=path)

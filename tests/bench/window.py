@@ -42,6 +42,7 @@ def main() -> int:
         window.viewport.setFixedSize(1000, 800)
         window.show()
         _until(app, lambda: window.engine_thread.is_idle(), 60)
+        _until(app, lambda: False, 2.0)  # the first start of all compiles the shaders for so long
         heart, began = Heartbeat(), time.monotonic()
         window.commands.open_source(resource_path(DEFAULT_SAMPLE))
         _until(app, lambda: window.session.face is not None, 120)

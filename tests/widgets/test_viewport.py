@@ -220,6 +220,24 @@ def test_input_without_a_face_does_nothing(viewport, qtbot):
         qtbot.keyClick(viewport, Qt.Key.Key_Right)
 
 
+def test_nothing_of_the_rehearsal_is_seen_and_a_face_follows_it(viewport, state, qtbot):
+    viewport.warm_up()
+    viewport.expect(state.face.topology)
+    background = 255 * np.array(ViewOptions().background)
+    for _ in range(20):
+        QApplication.processEvents()
+        seen = viewport.grab().toImage().pixelColor(160, 160)
+        assert np.abs(np.array(seen.getRgb()[:3]) - background).max() <= 2
+    viewport.show_state(state)
+    with qtbot.waitSignal(viewport.painted):
+        pass
+    expected = Viewport.picture(viewport)
+    assert np.abs(middle(viewport) - background).max() > 40
+    viewport.update()
+    QApplication.processEvents()
+    assert viewport.picture() == expected
+
+
 _WITHOUT_OPENGL = """
 import sys
 from PySide6.QtCore import QTimer
