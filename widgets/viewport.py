@@ -202,7 +202,7 @@ class Viewport(QOpenGLWidget):
             target = renderer.ctx.detect_framebuffer(self.defaultFramebufferObject())
             ratio = self.devicePixelRatio()
             renderer.draw(self._state, target, (round(ratio * self.width()), round(ratio * self.height())))
-            self._steps = None  # begun anew: this picture has taken their place on the GPU
+            self._steps = self._rehearsal = None  # begun anew: this picture has taken their place on the GPU
         else:
             self._clear()
         self.painted.emit()
