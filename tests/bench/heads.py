@@ -15,7 +15,7 @@ import numpy as np
 
 from engine import camera as cameras
 from engine import expressions
-from engine.eyes import toned_eyes
+from engine.eyes import read_eyes, skin_grey, toned_eyes
 from engine.fitting import fit
 from engine.geometry import vertex_normals
 from engine.images import load_photo, photo_from_array
@@ -152,7 +152,8 @@ def portrait_textures(pack, detector) -> list[np.ndarray]:
         off = (landmarks.dense + 0.5 - cameras.project(found.camera, vertices[:cage])) / found.camera.scale_px_per_mm
         control = np.linalg.solve(spread[:cage].toarray(), np.column_stack([off[:, 0], -off[:, 1], np.zeros(cage)]))
         shifted = vertices + ((spread @ control) @ turn).astype(np.float32)
-        painted = toned_eyes(pack.base_texture, pack.eye_charts, photo, landmarks)
+        eyes = read_eyes(photo, landmarks, found.camera)
+        painted = toned_eyes(pack.base_texture, pack.eye_charts, eyes, skin_grey(photo, landmarks))
         textures.append(unwrap(photo, found.camera, pack.topology, shifted, painted).image)
     return textures
 
