@@ -1,6 +1,6 @@
 """How far the eyeballs turn at each gaze shape.
 
-Source: comfortable range of the eyes, about 25 degrees up and down and 30 degrees to each side.
+25 degrees up and down and 30 degrees to each side: ours, a wide but unstrained look.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Brows, cheeks and the nose's wings.
 
-Sources: travel of the brow 7.6..9.0 mm upwards (Cruz & Cruz, 'Quantification of frontalis muscle action', 2004), less and
-less towards the hairline (Cotofana et al. 2020); muscles after Ekman & Friesen (1978), action units 1, 2, 4, 6, 9.
+Sources: the brow's middle rises by 7.57..9.02 mm on average (Cruz & Cruz, 'Quantification of frontalis muscle
+action', 2004). The hairline is held still, a simplification: the upper forehead's skin really moves down (Cotofana et
+al., bidirectional movement of the frontalis). Muscles after Ekman & Friesen (1978), action units 1, 2, 4, 6, 9;
+amounts other than the brow's rise are ours.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ def brow_shapes(frame: FaceFrame) -> dict[str, DoubleArray]:
         {9: (0, -3.6, 0.6), 8: (0, -3.4, 0.8), 168: (0, -1.2, 0.4)},
     )
     inner = moved(
-        ((0, 0, 0), (0, 0.8, 0), (-0.2, 3.0, 0), (-0.5, 6.4, 0), (-0.6, 8.4, 0)),
+        ((0, 0, 0), (0, 0.8, 0), (-0.2, 2.8, 0), (-0.5, 6.4, 0), (-0.6, 8.4, 0)),
         0.9,
         {9: (0, 7.0, 0), 151: (0, 2.6, 0), 8: (0, 5.0, 0)},
     )
-    outer = moved(((-0.4, 5.8, 0), (-0.3, 7.6, 0), (0, 6.0, 0), (0, 2.4, 0), (0, 0.5, 0)), 0.9, {})
+    outer = moved(((-0.4, 5.8, 0), (-0.3, 7.6, 0), (0, 5.5, 0), (0, 2.4, 0), (0, 0.5, 0)), 0.9, {})
     return {
         "browDown": _slid(frame, frame.symmetric(down, fixed), _SLIDE_DOWN),
         "browInnerUp": _slid(frame, frame.symmetric(inner, fixed), _SLIDE_UP),

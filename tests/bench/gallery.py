@@ -36,7 +36,7 @@ LOOKS = {"clay": ViewOptions(look="clay"), "texture": ViewOptions()}
 _CELL_PX = (250, 300)
 _TITLE_PX = 20
 _COLUMNS = {51: 9, 20: 5}
-_CAMERA = OrbitCamera(target_mm=(0.0, 12.0, -30.0), zoom=1.35)
+_CAMERA = OrbitCamera(target_mm=(0.0, 2.0, -38.0), zoom=1.15)
 
 
 @dataclass(frozen=True)

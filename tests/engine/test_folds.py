@@ -30,7 +30,7 @@ def _worst(folds, mean, table):
     """Largest share of folded triangles, and the folded ones on lips and lids that are more than slivers."""
     found = folds(table)
     a, b, c = (mean.neutral[folds.faces[:, i]] for i in range(3))
-    # In the mouth's inner corners lie triangles of a tenth of a millimetre, whose normal means nothing.
+    # In the mouth's inner corners lie slivers a tenth of a millimetre wide; some turn over. They count in the share only.
     large = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2 > 0.02
     return found.mean(0).max(), int((found & (folds.soft & large)[:, None]).sum())
 
