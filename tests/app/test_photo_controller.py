@@ -179,7 +179,8 @@ def test_maps_that_an_export_made_are_not_made_again(photos, session, engine, qt
     session.face_refined.connect(add_once)
     photos.open(Path("anna.jpg"))
     qtbot.waitUntil(lambda: all_maps_there(session) and photos._map_job is None)
-    assert len(engine.asked_keys) <= 7  # the first, one that was chosen before the others came, and those that they lack
+    # The first, one that was chosen before the others came, and those that they lack.
+    assert len(engine.asked_keys) <= 7
 
 
 def test_failing_key_maps_are_told_once(photos, session, expressions, engine, qtbot):
