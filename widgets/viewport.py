@@ -181,6 +181,7 @@ class Viewport(QOpenGLWidget):
         if self._renderer is not None:
             target = self._renderer.ctx.detect_framebuffer(self.defaultFramebufferObject())
             self._rehearsal = chain(self._rehearsal or (), steps(self._renderer, target))
+            self._steps = None  # begun anew: the rehearsal takes their place on the GPU
             self._next_step.start()
 
     def initializeGL(self) -> None:  # called again when docking gives a new context

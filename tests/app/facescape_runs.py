@@ -15,6 +15,7 @@ import torch
 
 from app import cli
 from engine.landmarks import LandmarkDetector
+from engine.packs.facescape import data as pack_data
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 2
@@ -54,6 +55,11 @@ def at_home(place: Path) -> Iterator[None]:
             patch.setenv(name, value)
         patch.setenv("CUDA_VISIBLE_DEVICES", "")
         yield
+
+
+def imported() -> dict[str, Path]:
+    """The files of this user's pack by their part."""
+    return pack_data.pack_files(pack_data.default_folder())
 
 
 def call(*arguments: object) -> tuple[int, str, str]:

@@ -86,12 +86,14 @@ def test_of_two_first_starts_at_once_one_sets_up(first_starts):
 
 
 def test_second_start_is_silent_and_fast(ready):
-    began = time.perf_counter()
-    done = ready.start()
-    seconds = time.perf_counter() - began
-    assert Path(answer(done)[0]) == ready.env
-    assert done.stderr == ""
-    assert seconds < 1.0
+    seconds = []
+    for _ in range(3):  # other tests run at the same time
+        began = time.perf_counter()
+        done = ready.start()
+        seconds.append(time.perf_counter() - began)
+        assert Path(answer(done)[0]) == ready.env
+        assert done.stderr == ""
+    assert min(seconds) < 1.0
 
 
 def test_an_empty_environment_of_variables_is_enough(ready):
@@ -99,6 +101,7 @@ def test_an_empty_environment_of_variables_is_enough(ready):
     assert Path(answer(done)[0]) == ready.env
 
 
+@pytest.mark.alone
 def test_with_everything_there_it_takes_under_20_ms():
     def seconds() -> float:
         began = time.perf_counter()
@@ -108,6 +111,7 @@ def test_with_everything_there_it_takes_under_20_ms():
     assert min(seconds() for _ in range(5)) < 0.020
 
 
+@pytest.mark.alone
 def test_help_answers_within_300_ms():
     def seconds() -> float:
         began = time.perf_counter()

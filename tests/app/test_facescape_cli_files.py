@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -15,42 +14,9 @@ from app import cli
 from engine.packs.facescape import data as pack_data
 from tests import facescape_standin as standin
 from tests.app import facescape_photos as photos
-from tests.app.facescape_runs import WIDTH, at_home, call, shared_detector
+from tests.app.facescape_runs import WIDTH, at_home, call, imported
 
-
-@pytest.fixture(scope="module", autouse=True)
-def detector() -> Iterator[None]:
-    with shared_detector():
-        yield
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    """The small stand-in of all files but the position maps."""
-    return standin.make(tmp_path_factory.mktemp("original"), width=WIDTH)
-
-
-@pytest.fixture(scope="module")
-def user(original, tmp_path_factory):
-    """The home of somebody who has imported it."""
-    place = tmp_path_factory.mktemp("user")
-    with at_home(place):
-        status, out, err = call("--import-facescape", original)
-    assert status == 0, err
-    assert "Imported the shapes" in out
-    return place
-
-
-@pytest.fixture
-def own(user, tmp_path):
-    """A copy of that home that a test may spoil, and the process its."""
-    place = Path(shutil.copytree(user, tmp_path / "own"))
-    with at_home(place):
-        yield place
-
-
-def imported() -> dict[str, Path]:
-    return pack_data.pack_files(pack_data.default_folder())
+pytestmark = pytest.mark.usefixtures("detector")
 
 
 def test_without_an_import_the_way_to_it_is_said(tmp_path):

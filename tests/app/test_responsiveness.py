@@ -16,7 +16,7 @@ from engine.types import Progress
 from tests.app.invented_engine import InventedEngine
 from tests.app.window_fixture import shown_window
 
-pytestmark = pytest.mark.gl
+pytestmark = [pytest.mark.gl, pytest.mark.alone]
 
 LIMIT_MS = 100.0
 BEAT_MS = 10

@@ -305,6 +305,7 @@ def test_photo_outlives_the_camera(qtbot, tmp_path, monkeypatch):
         dialog._use.click()
 
 
+@pytest.mark.alone
 def test_window_stays_awake_while_a_camera_hangs(qtbot, tmp_path):
     hang = threading.Event()
 

@@ -44,27 +44,28 @@ def enclosed_background_px(picture) -> int:
     return int(framed[1:-1, 1:-1].sum())
 
 
-def _drawn(renderer, face, weights, camera):
+def _drawn(renderer, face, posed, camera):
     view = ViewOptions(look="clay", background=GREEN)
-    return draw_image(renderer, RenderState(face=face, pose=pose(face.rig, weights), view=view, camera=camera), SIZE)
+    return draw_image(renderer, RenderState(face=face, pose=posed, view=view, camera=camera), SIZE)
 
 
 def test_the_measure_sees_a_hole(renderer, face):
-    picture = _drawn(renderer, face, np.zeros(51, np.float32), CLOSE).copy()
+    picture = _drawn(renderer, face, pose(face.rig, np.zeros(51, np.float32)), CLOSE).copy()
     picture[200:204, 170:174] = (0, 255, 0)
     assert enclosed_background_px(picture) >= 16
 
 
-@pytest.mark.parametrize("azimuth", [0.0, 35.0, -35.0])
-def test_no_shape_opens_a_hole(renderer, face, azimuth):
-    camera = CLOSE.orbited(azimuth, -8.0)
+def test_no_shape_opens_a_hole(renderer, face):
     holes = {}
     for j, name in enumerate(("neutral", *expressions.SHAPE_NAMES)):
         weights = np.zeros(51, np.float32)
         if j:
             weights[j - 1] = 1.0
-        if (found := enclosed_background_px(_drawn(renderer, face, weights, camera))) > 0:
-            holes[name] = found
+        posed = pose(face.rig, weights)
+        for azimuth in (0.0, 35.0, -35.0):  # what was prepared for the first serves the others
+            picture = _drawn(renderer, face, posed, CLOSE.orbited(azimuth, -8.0))
+            if (found := enclosed_background_px(picture)) > 0:
+                holes[name, azimuth] = found
     assert not holes
 
 
@@ -72,4 +73,4 @@ def test_no_mixture_opens_a_hole(renderer, face):
     rng = np.random.default_rng(0)
     for _ in range(12):
         weights = (rng.uniform(0, 1, 51) * (rng.uniform(0, 1, 51) < 0.25)).astype(np.float32)
-        assert enclosed_background_px(_drawn(renderer, face, weights, CLOSE.orbited(20.0, 5.0))) == 0
+        assert enclosed_background_px(_drawn(renderer, face, pose(face.rig, weights), CLOSE.orbited(20.0, 5.0))) == 0

@@ -238,6 +238,22 @@ def test_nothing_of_the_rehearsal_is_seen_and_a_face_follows_it(viewport, state,
     assert viewport.picture() == expected
 
 
+def test_a_rehearsal_that_comes_while_a_face_is_prepared_goes_first(viewport, state, qtbot):
+    viewport.warm_up()
+    with_skin = replace(state, view=ViewOptions(look="texture"))
+    viewport.show_state(with_skin)
+    while viewport._rehearsal is not None or viewport._renderer._skin[0] is not None:
+        viewport._take_step()  # until the skin is there without its mipmaps
+    assert viewport._steps is not None
+    viewport.expect(state.face.topology)
+    with qtbot.waitSignal(viewport.painted):
+        pass
+    seen = middle(viewport)
+    viewport.show_state(with_skin)
+    assert np.abs(middle(viewport) - seen).max() <= 1
+    assert np.ptp(seen) > 0
+
+
 _WITHOUT_OPENGL = """
 import sys
 from PySide6.QtCore import QTimer
