@@ -96,7 +96,7 @@ class _Crew:
         with process:
             for line in process.stdout or ():
                 with self._lock:
-                    print(f"{name:{self._width}} | {line}", end="", flush=True)
+                    print(f"{name:{self._width}} | {line.rstrip()}", flush=True)
         with self._lock:
             self._running.discard(process)
         return abs(process.returncode)
