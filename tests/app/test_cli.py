@@ -21,6 +21,7 @@ from app.batch import BatchOptions, Outcome, find_photos, unique_stems
 from engine.atomic import FolderUnusable
 from engine.errors import ExportError, ModelFileError, NoFaceFound
 from engine.expressions import SHAPE_NAMES
+from engine.packs.facescape.switches import DetailSwitches
 from engine.types import Progress
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,6 +59,10 @@ def listing(folder: Path) -> set[str]:
         (["--input", "a", "--pack", "mine"], "invalid choice"),
         (["--input", "a", "b.jpg"], "not both"),
         (["--camera", "no-such-video.mp4"], "there is no file no-such-video.mp4"),
+        (["--input", "a", "--preview"], "--preview needs --pack facescape"),
+        (["--own-positions"], "--own-positions needs --pack facescape"),
+        (["--pack", "facescape", "--exact", "--preview"], "--preview departs from the original and does not go with"),
+        (["--pack", "facescape", "--input", "a", "--own-positions"], "--own-positions needs --name dpmap_rig"),
         (["--unknown"], "unrecognized"),
         (["--input", "a", "--rend"], "unrecognized"),
     ],
@@ -121,10 +126,11 @@ def test_without_input_the_window_opens(monkeypatch, tmp_path):
     video.touch()
     monkeypatch.setenv("DISPLAY", ":0")
     calls = []
-    monkeypatch.setattr(window, "run", lambda *given, exact: calls.append((*given, exact)) or 7)
+    monkeypatch.setattr(window, "run", lambda *given, exact, switches: calls.append((*given, exact, switches)) or 7)
     assert cli.main([]) == 7
     assert cli.main(["anna.jpg", "--camera", str(video), "--exact"]) == 7
-    assert calls == [(None, "open", None, False), (Path("anna.jpg"), "open", video, True)]
+    plain = DetailSwitches()
+    assert calls == [(None, "open", None, False, plain), (Path("anna.jpg"), "open", video, True, plain)]
 
 
 # which photos, which names
