@@ -277,9 +277,11 @@ def test_maps_that_are_not_made_yet_are_made_first(controller, session, engine, 
     dialog._maps.setCurrentIndex(dialog._maps.findData("all"))
     qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
     stages = []
+    engine.hold.clear()  # until somebody listens
     with qtbot.waitSignal(controller.exported, timeout=20_000):
         dialog._main.click()
         controller._export_job.progressed.connect(stages.append)
+        engine.hold.set()
     assert engine.asked_keys == [0, 1, 2, 4]
     assert _ready(session) == [0, 1, 2, 3, 4], "the window has them, too"
     assert {f"dome_dpmap_{k}.png" for k in range(5)} < set(_listing(tmp_path / "out"))
