@@ -95,6 +95,21 @@ def test_without_networks_the_photo_s_shading_is_read(original, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--input", "a", "--preview"], "--preview needs --pack facescape"),
+        (["--own-positions"], "--own-positions needs --pack facescape"),
+        (["--pack", "facescape", "--exact", "--preview"], "--preview departs from the original and does not go with"),
+        (["--pack", "facescape", "--input", "a", "--own-positions"], "--own-positions needs --name dpmap_rig"),
+    ],
+)
+def test_switches_that_would_do_nothing_are_refused(arguments, sentence):
+    status, _, err = call(*arguments)
+    assert status == cli.WRONG_USAGE
+    assert sentence in err
+
+
+@pytest.mark.parametrize(
     ("switches", "sentence"),
     [
         (("--preview",), "--preview needs FaceScape's detail networks, which are not imported: add them with"),
