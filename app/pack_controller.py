@@ -23,7 +23,7 @@ _TIPS = {
     "facescape": "The licensed model of the original program: the front of the face, open at eyes and mouth",
 }
 _SWITCHES = {
-    "preview": ("&Quick Preview of the Detail", "The networks see half the size: about eight times quicker, coarser"),
+    "preview": ("&Quick Preview of the Detail", "The networks see half the size: several times quicker, coarser"),
     "own_positions": (
         "Position Maps of This &Person",
         "For the maps of the expressions: of the fitted person, in place of the shipped ones, which are everybody's",
