@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -20,6 +20,7 @@ from engine.atomic import FileSet, FolderUnusable
 from engine.errors import AppError, GpuError, ModelFileError
 from engine.export import ResultOptions, safe_stem, write_results
 from engine.images import SUPPORTED_NAMES, SUPPORTED_SUFFIXES, load_photo
+from engine.packs.facescape.switches import DetailSwitches
 from engine.steps import scaled
 from engine.types import FaceAsset, Pose, Progress, ViewOptions
 
@@ -49,6 +50,8 @@ class BatchOptions:
     exact: bool = False
     """The published masks; with the pack 'facescape' all that the original does, with its faults."""
     pack: str = "open"
+    switches: DetailSwitches = field(default_factory=DetailSwitches)
+    """How the networks of the pack 'facescape' make the maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,7 @@ def _run_all(photos: list[Path], options: BatchOptions) -> int:
     """Every photo in turn, then the summary."""
     display: Display = _Bar(len(photos)) if sys.stderr.isatty() else _Lines(len(photos))
     outcomes: list[Outcome] = []
-    service = EngineService(options.pack, exact=options.exact)
+    service = EngineService(options.pack, exact=options.exact, switches=options.switches)
     try:
         for index, (photo, stem) in enumerate(zip(photos, unique_stems(photos), strict=True)):
             outcome = _one(index, process_photo(photo, stem, service, options), photo, display)

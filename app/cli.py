@@ -9,6 +9,10 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.packs.facescape.switches import DetailSwitches
 
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -17,6 +21,9 @@ _SAMPLE = _ROOT / "resources" / "samples" / "portrait_biden.jpg"
 _HEADLESS_OUTPUT = Path("out")
 _MAX_DETAILED = 4  # 14 million triangles, a gigabyte
 _BATCH_ONLY = ("output", "name", "render", "gpu_ids", "detailed", "blendshapes")
+_FACESCAPE_ONLY = ("preview", "own_positions")
+_NEEDS_NETWORKS = "needs FaceScape's detail networks, which are not imported: add them with --import-facescape."
+_NEEDS_RIG = "needs dpmap_rig_net_G.pth and posmaps.npz, which are not imported: add them with --import-facescape."
 _NO_FACESCAPE = (
     "FaceScape's licensed files are not imported. Get them under FaceScape's licence and run: "
     "main.py --import-facescape FOLDER..., or use the built-in model with --pack open."
@@ -44,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _import_facescape(chosen.import_facescape)
     if chosen.pack == "facescape":
         given = [folder for folder in (chosen.predef_dir, chosen.checkpoints_dir) if folder is not None]
-        status = _facescape_there(given)
+        status = _facescape_there(given) or _switches_offered(_switches(chosen))
         if status != DONE:
             return status
     if chosen.input is not None:
@@ -52,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if _has_display():
         from app import window
 
-        return window.run(chosen.photo, chosen.pack, chosen.camera, exact=chosen.exact)
+        return window.run(chosen.photo, chosen.pack, chosen.camera, exact=chosen.exact, switches=_switches(chosen))
     photo = chosen.photo or _SAMPLE
     _complain(f"There is no display for a window, so {photo.name} is worked on without one; results go to out/.")
     chosen.render = True
@@ -70,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     parser.add_argument("--pack", choices=("open", "facescape"), default="open", help="face model (default: open)")
     parser.add_argument("--exact", action="store_true", help="blend maps with the published masks, as they are")
+    parser.add_argument(
+        "--preview", action="store_true", help="detail by networks that see half the size: much quicker, coarser"
+    )
+    parser.add_argument(
+        "--own-positions", action="store_true", help="position maps of the fitted person in place of posmaps.npz"
+    )
     parser.add_argument("--camera", type=Path, metavar="FILE", help="a video that stands in for the webcam")
     parser.add_argument("--install-launcher", action="store_true", help="put a double-click launcher on this system")
     parser.add_argument(
@@ -105,6 +118,16 @@ def _check(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
         parser.error("give the photo either with --input or for the window, not both")
     elif chosen.camera is not None:
         parser.error("--camera is for the window and does not go with --input")
+    for option in _FACESCAPE_ONLY:
+        if not getattr(chosen, option):
+            continue
+        flag = f"--{option.replace('_', '-')}"
+        if chosen.pack != "facescape":
+            parser.error(f"{flag} needs --pack facescape")
+        if chosen.exact:
+            parser.error(f"{flag} departs from the original and does not go with --exact")
+    if chosen.own_positions and chosen.input is not None and chosen.name != "dpmap_rig":
+        parser.error("--own-positions needs --name dpmap_rig: the photo's own map is made without position maps")
     if chosen.camera is not None and not os.path.isfile(chosen.camera):
         parser.error(f"--camera: there is no file {chosen.camera}")
 
@@ -138,8 +161,30 @@ def _without_window(chosen: argparse.Namespace, photos: Path, output: Path) -> i
         blendshapes=chosen.blendshapes,
         exact=chosen.exact,
         pack=chosen.pack,
+        switches=_switches(chosen),
     )
     return run(photos, options)
+
+
+def _switches(chosen: argparse.Namespace) -> DetailSwitches:
+    from engine.packs.facescape.switches import DetailSwitches
+
+    return DetailSwitches(preview=chosen.preview, own_positions=chosen.own_positions)
+
+
+def _switches_offered(wanted: DetailSwitches) -> int:
+    """DONE where the imported pack offers what is wanted of its networks."""
+    from engine.packs.facescape.data import default_folder, pack_files
+    from engine.packs.facescape.switches import offered_with
+
+    offered = offered_with(pack_files(default_folder()))
+    if wanted.preview and not offered.preview:
+        _complain(f"--preview {_NEEDS_NETWORKS}")
+    elif wanted.own_positions and not offered.own_positions:
+        _complain(f"--own-positions {_NEEDS_RIG}")
+    else:
+        return DONE
+    return WRONG_USAGE
 
 
 def _import_facescape(folders: Sequence[Path]) -> int:

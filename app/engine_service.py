@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.arrays import FloatArray
+from engine.packs.facescape.switches import DetailSwitches
 from engine.steps import scaled
 from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:  # the engine's stages import OpenCV and SciPy: the window com
 
 _Result = TypeVar("_Result")
 
+_AS_ORIGINAL = DetailSwitches()
 _LOADING_SHARE = 0.1  # of the progress bar, the first time
 _LATE_MODULES = (
     "cv2",
@@ -39,15 +42,19 @@ class EngineService:
     ask for the models.
     """
 
-    def __init__(self, pack_name: str = "open", *, exact: bool = False) -> None:
+    def __init__(
+        self, pack_name: str = "open", *, exact: bool = False, switches: DetailSwitches = _AS_ORIGINAL
+    ) -> None:
         """Load nothing yet.
 
         Args:
             pack_name: 'open' or 'facescape'.
             exact: the FaceScape pack follows the original to the letter.
+            switches: how its networks make the maps.
         """
         self.pack_name = pack_name
-        self._exact = exact
+        self.exact = exact
+        self.switches = switches
         self._pack: ModelPack | None = None
         self._detector: LandmarkDetector | None = None
 
@@ -61,16 +68,30 @@ class EngineService:
         """Whether this pack can make the maps of the key expressions."""
         return self._pack is None or self._pack.has_key_maps
 
-    def use_pack(self, name: str) -> Generator[Progress, None, ModelPack]:
-        """Load another pack and let go of this one; on failure this one stays.
+    def use_pack(self, name: str, switches: DetailSwitches | None = None) -> Generator[Progress, None, ModelPack]:
+        """Load another pack, or this one with other switches, and let go of this one; on failure this one stays.
 
         Raises:
             ModelFileError: nothing is imported under that name, or a file is missing or damaged.
         """
         yield Progress("Loading the face model", 0.0)
-        pack = _load_pack(name, self._exact)
-        self.pack_name, self._pack = name, pack
+        switches = self.switches if switches is None else switches
+        pack = _load_pack(name, self.exact, switches)
+        self._forget()
+        self.pack_name, self.switches, self._pack = name, switches, pack
         return (yield from self.warm_up())
+
+    def let_go(self) -> Generator[Progress, None, None]:
+        """Close the pack's files; it is loaded again when it is next needed."""
+        yield Progress("Closing the face model", 0.0)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pack = None
+        if "engine.pipeline" in sys.modules:  # it remembers what the predictor got to see
+            from engine.pipeline import forget_requests
+
+            forget_requests()
 
     def warm_up(self) -> Generator[Progress, None, ModelPack]:
         """Load everything that the first photo needs."""
@@ -98,7 +119,7 @@ class EngineService:
             self._detector = detector
         if self._pack is None:
             yield Progress("Loading the face model", 0.3)
-            self._pack = _load_pack(self.pack_name, self._exact)
+            self._pack = _load_pack(self.pack_name, self.exact, self.switches)
         yield Progress("Loading the face model", 1.0)
         from engine.pipeline import Models
 
@@ -143,17 +164,18 @@ class EngineService:
         return (yield from add_key_maps(face, models, keys))
 
     def close(self) -> None:
-        """End the detector's helper process. Call it when no generator runs any more."""
+        """End the detector's helper process and close the pack's files. Call it when no generator runs any more."""
+        self._forget()
         if self._detector is not None:
             self._detector.close()
             self._detector = None
 
 
-def _load_pack(name: str, exact: bool = False) -> ModelPack:
+def _load_pack(name: str, exact: bool = False, switches: DetailSwitches = _AS_ORIGINAL) -> ModelPack:
     if name == "facescape":
         from engine.packs.facescape.model import load_facescape_pack
 
-        return load_facescape_pack(exact=exact)
+        return load_facescape_pack(exact=exact, switches=switches)
     from engine.packs.open_pack import load_open_pack
 
     return load_open_pack()

@@ -106,6 +106,12 @@ class EngineThread(QThread):
         if not self.isRunning():
             self.start()
 
+    def cancel_all(self) -> None:
+        """Ask every job to stop; jobs that are submitted after this run once these have let go of what they hold."""
+        with self._wake:
+            for job in self._jobs:
+                job.cancel()
+
     def is_idle(self) -> bool:
         """Whether no job is running or waiting."""
         with self._wake:

@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.engine_thread import EngineThread, Job, Lane
+from engine.detail.map_cache import MapCache
+from engine.detail.map_cache import default_folder as cache_folder
 from engine.errors import AppError, ModelFileError
 from engine.packs.facescape.convert import convert, remove
 from engine.packs.facescape.data import default_folder, pack_files, read_info
@@ -19,6 +21,7 @@ from engine.types import Progress
 from widgets.import_dialog import FileRow, ImportDialog
 
 _FOLDERS = "import/folders"
+_SEARCH, _IMPORT, _REMOVE = "search", "import", "remove"
 
 _log = logging.getLogger("detailed_face")
 
@@ -26,9 +29,9 @@ _log = logging.getLogger("detailed_face")
 class ImportController(QObject):
     """Runs one import dialog at a time."""
 
-    about_to_change = Signal()  # a pack in use must be let go of: Windows cannot replace mapped files
+    about_to_change = Signal()  # whoever uses the pack lets go of it on the engine thread, before Lane.EXPORT's turn
     imported = Signal(object)  # Path of the pack's folder
-    removed = Signal()
+    removed = Signal()  # also where files of it could not be deleted: there is no pack any more
 
     def __init__(
         self,
@@ -36,16 +39,18 @@ class ImportController(QObject):
         window: QWidget | None = None,
         settings: QSettings | None = None,
         folder: Path | None = None,
+        maps: MapCache | None = None,
     ) -> None:
-        """``folder`` of the pack is this user's own where it is None."""
+        """``folder`` of the pack, and the stored maps made with it, are this user's own where both are None."""
         super().__init__(window)
         self._thread = thread
         self._window = window
         self._settings = settings if settings is not None else QSettings("detailed-face", "detailed-face")
         self._folder = folder if folder is not None else default_folder()
+        self._maps = maps if maps is not None or folder is not None else MapCache(cache_folder("facescape"))
         self._dialog: ImportDialog | None = None
         self._job: Job | None = None
-        self._importing = False
+        self._work = _SEARCH  # what the job does
         self._inventory: Inventory | None = None
 
     @property
@@ -81,7 +86,7 @@ class ImportController(QObject):
         """Look through the folders beside the window; a newer search cancels an older one."""
         self._settings.setValue(_FOLDERS, [str(folder) for folder in folders])
         self._inventory = None
-        self._submit(inventory_steps(folders), importing=False)
+        self._submit(inventory_steps(folders), _SEARCH)
         if self._dialog is not None:
             self._dialog.set_searching(Progress("Searching the folders", 0.0))
 
@@ -90,11 +95,11 @@ class ImportController(QObject):
         if self._dialog is None or self._inventory is None:
             return
         self.about_to_change.emit()
-        self._submit(convert(self._inventory, self._folder), importing=True)
+        self._submit(convert(self._inventory, self._folder), _IMPORT)
         self._dialog.set_progress(Progress("Preparing", 0.0))
 
-    def _submit(self, steps: Generator[Progress, None, object], *, importing: bool) -> None:
-        self._importing = importing
+    def _submit(self, steps: Generator[Progress, None, object], work: str) -> None:
+        self._work = work
         self._job = Job(steps, Lane.EXPORT)
         self._job.progressed.connect(self._on_progressed)
         self._job.finished.connect(self._on_finished)
@@ -104,19 +109,12 @@ class ImportController(QObject):
 
     @Slot()
     def _remove(self) -> None:
-        """Delete the pack: a handful of files, so it is done at once."""
+        """Delete the pack and the maps made with it, once the engine thread has let go of it."""
         if self._dialog is None:
             return
         self.about_to_change.emit()
-        try:
-            remove(self._folder)
-        except AppError as error:
-            self._dialog.show_error(str(error), error.hint)
-        else:
-            self._dialog.set_installed("")
-            self._dialog.show_removed("The FaceScape pack was removed.")
-        self._dialog.set_installed(installed_text(self._folder))
-        self.removed.emit()
+        self._dialog.set_progress(Progress("Removing the pack", 0.0))
+        self._submit(_removal(self._folder, self._maps), _REMOVE)
 
     @Slot()
     def _cancel(self) -> None:
@@ -126,7 +124,7 @@ class ImportController(QObject):
     @Slot(object)
     def _on_progressed(self, progress: Progress) -> None:
         if self.sender() is self._job and self._dialog is not None:
-            (self._dialog.set_progress if self._importing else self._dialog.set_searching)(progress)
+            (self._dialog.set_searching if self._work == _SEARCH else self._dialog.set_progress)(progress)
 
     @Slot(object)
     def _on_finished(self, result: object) -> None:
@@ -138,6 +136,11 @@ class ImportController(QObject):
             self._show_inventory()
         elif isinstance(result, tuple):
             self._show_imported(result)
+        else:
+            if self._dialog is not None:
+                self._dialog.set_installed("")
+                self._dialog.show_removed("The FaceScape pack was removed.")
+            self.removed.emit()
 
     def _show_inventory(self) -> None:
         if self._dialog is None or self._inventory is None:
@@ -163,10 +166,13 @@ class ImportController(QObject):
             return
         self._job = None
         if not isinstance(error, AppError):
-            _log.error("import failed", exc_info=error)
+            _log.error("%s failed", self._work, exc_info=error)
             error = AppError("The import failed unexpectedly; nothing was imported.", "The log file has the details.")
         if self._dialog is not None:
+            self._dialog.set_installed(installed_text(self._folder))
             self._dialog.show_error(str(error), error.hint)
+        if self._work == _REMOVE:
+            self.removed.emit()
 
     @Slot()
     def _on_cancelled(self) -> None:
@@ -177,10 +183,17 @@ class ImportController(QObject):
 
     @Slot()
     def _on_closed(self) -> None:
-        self._cancel()
+        if self._work != _REMOVE:  # which takes a moment, and whose end has to be known
+            self._cancel()
+            self._job = None
         if self._dialog is not None:
             self._dialog.deleteLater()
-        self._dialog = self._job = self._inventory = None
+        self._dialog = self._inventory = None
+
+
+def _removal(folder: Path, maps: MapCache | None) -> Generator[Progress, None, bool]:
+    yield Progress("Removing the pack", 0.0)
+    return remove(folder, maps)
 
 
 def row_of(finding: Finding, folders: Sequence[Path]) -> FileRow:

@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
         self.views = ViewController(self.session, self.viewport, self)
         self.packs = PackController(engine, self.engine_thread, self, settings)
         self.packs.changed.connect(self._on_pack_changed)
+        self.packs.said.connect(self.say)
         self.packs.failed.connect(self.problems.report)
         self.commands = WindowCommands(self, camera_file)
         self._make_menus()
@@ -234,11 +235,9 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_pack_changed(self, pack: ModelPack) -> None:
-        """Make the shown photo's face again, with the other model."""
+        """Make the shown photo's face again, with the other model or other maps."""
         self._on_warm(pack)
-        self.say(f"The face model is now {pack.title}.")
-        if self.session.photo is not None:
-            self.photos.open_photo(self.session.photo)
+        self.photos.make_again(pack.name)
 
     @Slot(object)
     def _on_no_opengl(self, error: AppError) -> None:

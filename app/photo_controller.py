@@ -60,6 +60,7 @@ class PhotoController(QObject):
         self._engine = engine
         self._thread = thread
         self._job: Job | None = None
+        self._kept_weights: FloatArray | None = None  # for the face that the job makes
         self._map_job: Job | None = None
         self._map_rig: RigBasis | None = None  # of the face that the map job works on
         self._shown_photo: Photo | None = None
@@ -95,6 +96,19 @@ class PhotoController(QObject):
         if self._session.photo is not None:
             self._start(self._steps(self._session.photo, landmarks=landmarks))
 
+    def make_again(self, pack: str) -> None:
+        """Rebuild the shown photo: the engine's pack, called ``pack``, is another one or makes other maps.
+
+        Points placed by hand stay; with the same pack all points and the expression do.
+        """
+        face, photo = self._session.face, self._session.photo
+        if photo is None:
+            return
+        same = face is not None and face.photo is photo and face.pack == pack
+        keep = face is not None and face.photo is photo and (same or face.landmarks.by_hand)
+        self._start(self._steps(photo, landmarks=face.landmarks if face is not None and keep else None))
+        self._kept_weights = self._session.weights if same else None
+
     @Slot()
     def cancel(self) -> None:
         """Stop the photo that is being worked on; else fetch only those key maps that an expression needs."""
@@ -106,6 +120,7 @@ class PhotoController(QObject):
 
     def _start(self, steps: Generator[object, None, FaceAsset]) -> None:
         self._job = self._submit(steps, Lane.PHOTO)
+        self._kept_weights = None
 
     def _submit(self, steps: Generator[object, None, FaceAsset], lane: Lane) -> Job:
         job = Job(steps, lane)
@@ -185,6 +200,8 @@ class PhotoController(QObject):
             self._only_urgent, self._maps_failed = self._engine.slow_detail, False
             self._session.set_photo(face.photo)
             self._session.set_face(face)
+            if self._kept_weights is not None:
+                self._session.set_weights(self._kept_weights)
             if face.photo.path is not None:
                 self.opened.emit(face.photo.path)
             self._fetch_key_maps()

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from app.engine_service import EngineService
 from app.main_window import MainWindow
 from app.problems import start_logging
+from engine.packs.facescape.switches import DetailSwitches
 from widgets.style import apply_style
 from widgets.viewport import request_core_profile
 
@@ -24,12 +25,20 @@ FIRST_PAINT_VARIABLE = "DETAILED_FACE_FIRST_PAINT"
 SWITCH_INTERVAL_S = 0.0005
 """How soon the window gets the interpreter back from the engine thread; Python's 5 ms add up within one paint."""
 
+_AS_ORIGINAL = DetailSwitches()
 _THREADS_LIMIT_S = 2.0
 
 _ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
 
 
-def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None = None, *, exact: bool = False) -> int:
+def run(
+    photo: Path | None = None,
+    pack: str = "open",
+    camera_file: Path | None = None,
+    *,
+    exact: bool = False,
+    switches: DetailSwitches = _AS_ORIGINAL,
+) -> int:
     """Show the window until it is closed; returns the exit code.
 
     Args:
@@ -37,6 +46,7 @@ def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None 
         pack: name of the model pack.
         camera_file: a video that stands in for the webcam.
         exact: blend the maps with the published masks from the start.
+        switches: how FaceScape's networks make the maps, beside what is chosen in the menu.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     request_core_profile()
@@ -46,7 +56,7 @@ def run(photo: Path | None = None, pack: str = "open", camera_file: Path | None 
     app.setWindowIcon(application_icon())
     apply_style(app)
     settings = QSettings("detailed-face", "detailed-face")
-    window = MainWindow(EngineService(pack, exact=exact), settings, camera_file)
+    window = MainWindow(EngineService(pack, exact=exact, switches=switches), settings, camera_file)
     window.session.set_exact(exact)
     window.problems.install_hooks()
     window.first_painted.connect(start_logging)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import ByteArray, FloatArray
+from engine.types import UvWindow
 
 
 def smoothstep(value: FloatArray | np.float32, low: float, high: float) -> FloatArray:
@@ -43,6 +44,19 @@ def look_up(field: FloatArray | ByteArray, px: FloatArray, *, blend: bool = True
     flags = cv2.INTER_LINEAR if blend else cv2.INTER_NEAREST
     found = cv2.remap(field, px[..., 0] - 0.5, px[..., 1] - 0.5, flags, borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(found, np.float32)
+
+
+def over_window(field: FloatArray, window: UvWindow) -> FloatArray:
+    """A field (R, R) in [0, 1] over the UV square, resampled over the window at the map size."""
+    import cv2
+
+    R, n = len(field), window.map_size
+    step_u, step_v = (window.u1 - window.u0) * R / n, (window.v1 - window.v0) * R / n
+    origin_u, origin_v = window.u0 * R, (1.0 - window.v1) * R
+    from_map = np.array([[step_u, 0.0, origin_u + 0.5 * step_u - 0.5], [0.0, step_v, origin_v + 0.5 * step_v - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    resampled = cv2.warpAffine(field, from_map, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(np.clip(resampled, 0.0, 1.0), np.float32)
 
 
 def disc(radius: float) -> ByteArray:

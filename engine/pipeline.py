@@ -146,6 +146,11 @@ def detail_request(pack: ModelPack, rig: RigBasis, texture: SkinTexture, keys: t
     return replace(_request(pack, rig, texture), keys=keys)
 
 
+def forget_requests() -> None:
+    """Let go of the pack and the face that ``detail_request`` remembers."""
+    _request.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture) -> DetailRequest:
     import cv2

@@ -6,6 +6,7 @@ import weakref
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.arrays import BoolArray, DoubleArray, FloatArray, IntArray, check, frozen
 from engine.types import Topology, UvWindow
@@ -46,11 +47,14 @@ class Raster:
         C = check("values", values, (None, None)).shape[1]
         result = np.zeros((H * W, C), np.float32)
         pixels = np.flatnonzero(self.face_index.ravel() >= 0)
-        corners = faces[self.face_index.ravel()[pixels]]
-        weights = self.barycentric.reshape(-1, 2)[pixels]
-        origin = values[corners[:, 0]]
-        blended = origin + weights[:, :1] * (values[corners[:, 1]] - origin)
-        blended += weights[:, 1:] * (values[corners[:, 2]] - origin)
+        face = self.face_index.ravel().take(pixels)
+        weights = self.barycentric.reshape(-1, 2).take(pixels, axis=0)
+        origin, side1, side2 = values.take(faces.T, axis=0)  # differences per face, of which there are fewer
+        side1 -= origin
+        side2 -= origin
+        blended = side1.take(face, axis=0) * weights[:, :1]
+        blended += origin.take(face, axis=0)
+        blended += side2.take(face, axis=0) * weights[:, 1:]
         result[pixels] = blended
         return result.reshape(H, W, C)
 
@@ -111,22 +115,22 @@ def _spans_to_pixels(
     across = (dy * x10[face] - dx * y10[face]) * inverse[face]
     step_along, step_across = (y20 * inverse)[face], (-y10 * inverse)[face]
 
-    spans = np.repeat(np.arange(len(count), dtype=np.int32), count)
-    offset = np.arange(len(spans), dtype=np.int32) - (np.cumsum(count, dtype=np.int32) - count)[spans]
-    pixel = (row * W + first)[spans] + offset
+    spans = np.repeat(np.arange(len(count)), count)  # ``take`` wants the machine's own kind of index
+    offset = np.arange(len(spans), dtype=np.int32) - (np.cumsum(count, dtype=np.int32) - count).take(spans)
+    pixel = (row * W + first).take(spans) + offset
     shift = offset.astype(np.float32)
     return (
-        face[spans],
+        face.take(spans),
         pixel,
         _line(along, step_along, spans, shift),
         _line(across, step_across, spans, shift),
     )
 
 
-def _line(start: DoubleArray, step: DoubleArray, spans: IntArray, shift: FloatArray) -> FloatArray:
-    value = step.astype(np.float32)[spans]
+def _line(start: DoubleArray, step: DoubleArray, spans: npt.NDArray[np.intp], shift: FloatArray) -> FloatArray:
+    value = step.astype(np.float32).take(spans)
     value *= shift
-    value += start.astype(np.float32)[spans]
+    value += start.astype(np.float32).take(spans)
     return np.clip(value, 0.0, 1.0, out=value)
 
 
@@ -142,12 +146,12 @@ def _rows(y: DoubleArray, H: int) -> tuple[IntArray, IntArray]:
 def _row_bounds(x: DoubleArray, y: DoubleArray, face: IntArray, centre: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """Left and right end of each row's span. Shared edges give bit-equal ends, so neighbours meet without gap."""
     order = np.argsort(y, axis=1, kind="stable")
-    xs, ys = np.take_along_axis(x, order, 1)[face], np.take_along_axis(y, order, 1)[face]
-    lower = centre >= ys[:, 1]
-    long_side = _edge_x(xs[:, 0], ys[:, 0], xs[:, 2], ys[:, 2], centre)
-    start, end = np.where(lower, 1, 0), np.where(lower, 2, 1)
-    index = np.arange(len(face))
-    short_side = _edge_x(xs[index, start], ys[index, start], xs[index, end], ys[index, end], centre)
+    (x0, x1, x2), (y0, y1, y2) = (np.take_along_axis(values, order, 1).T.take(face, axis=1) for values in (x, y))
+    lower = centre >= y1
+    long_side = _edge_x(x0, y0, x2, y2, centre)
+    short_side = _edge_x(
+        np.where(lower, x1, x0), np.where(lower, y1, y0), np.where(lower, x2, x1), np.where(lower, y2, y1), centre
+    )
     return np.minimum(long_side, short_side), np.maximum(long_side, short_side)
 
 

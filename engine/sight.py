@@ -66,7 +66,8 @@ def see(
     values = np.column_stack([pixels, depth, cosine]).astype(np.float32)
     texels = chart.raster.interpolate(values, topology.faces)
     H, W = photo.image.shape[:2]
-    border = np.minimum(texels[..., :2], np.array([W, H], np.float32) - texels[..., :2]).min(-1)  # px inside the photo
+    x, y = texels[..., 0], texels[..., 1]
+    border = np.minimum(np.minimum(x, np.float32(W) - x), np.minimum(y, np.float32(H) - y))  # px inside the photo
     unoccluded, ground_mm = _unoccluded(pixels, depth, topology.faces, camera.scale_px_per_mm, texels)
     open_view = np.clip(border - 0.5, 0.0, 1.0) * unoccluded
     skin = np.ones(open_view.shape, np.float32)

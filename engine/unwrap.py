@@ -8,10 +8,10 @@ import numpy as np
 
 from engine.arrays import BoolArray, ByteArray, FloatArray, check
 from engine.camera import project
-from engine.fields import averaged, blurred, look_up, push_pull, smoothstep
+from engine.fields import averaged, blurred, look_up, over_window, push_pull, smoothstep
 from engine.rasterize import WHOLE_SQUARE, uv_points_px
 from engine.sight import see, without_strangers
-from engine.types import Photo, SkinTexture, Topology, UvWindow, WeakPerspective
+from engine.types import Photo, SkinTexture, Topology, WeakPerspective
 from engine.uv_chart import UvChart, uv_chart
 
 ATLAS_SIZES = (1024, 2048, 4096)
@@ -71,7 +71,7 @@ def unwrap(
     layers = _Layers(source, coordinates, mirrored, own, partner, gain, smooth)
     image = _compose(layers, size)
     _paint_other_parts(image, base_texture, chart.other_parts)
-    return SkinTexture(image, _over_window(visibility * covered, topology.window))
+    return SkinTexture(image, over_window(visibility * covered, topology.window))
 
 
 def atlas_size(camera: WeakPerspective, topology: Topology, vertices: FloatArray) -> int:
@@ -233,16 +233,3 @@ def _paint_other_parts(image: ByteArray, base_texture: ByteArray, other_parts: B
         base = np.asarray(cv2.resize(base, (size, size), interpolation=method), np.uint8)
     mask = cv2.resize(other_parts.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST) > 0
     image[mask] = base[mask]
-
-
-def _over_window(field: FloatArray, window: UvWindow) -> FloatArray:
-    """A field over the UV square, resampled over the window at the map size."""
-    import cv2
-
-    R, n = len(field), window.map_size
-    step_u, step_v = (window.u1 - window.u0) * R / n, (window.v1 - window.v0) * R / n
-    origin_u, origin_v = window.u0 * R, (1.0 - window.v1) * R
-    from_map = np.array([[step_u, 0.0, origin_u + 0.5 * step_u - 0.5], [0.0, step_v, origin_v + 0.5 * step_v - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    resampled = cv2.warpAffine(field, from_map, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(np.clip(resampled, 0.0, 1.0), np.float32)

@@ -7,21 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -31,18 +25,16 @@ from engine.export import MAX_STRENGTH, ExportOptions
 from engine.types import Progress
 from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS, choice_box, question, size_text, strength_box
 from widgets.style import GAP_PX, MARGIN_PX
+from widgets.work_dialog import WorkDialog, button, file_table
 
-_STEPS = 1000
 _WARNING_COLOUR = "#e8b04a"
-_ERROR_COLOUR = "#ef7f76"
 
 
-class ExportDialog(QDialog):
+class ExportDialog(WorkDialog):
     """Asks and shows; the controller answers every ``changed`` with ``set_files`` and does the writing."""
 
     changed = Signal()  # folder, name or an option
     export_requested = Signal(tuple)  # with the names that the user agreed to replace
-    cancel_requested = Signal()
     show_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -51,7 +43,6 @@ class ExportDialog(QDialog):
         self._options = ExportOptions()
         self._existing: tuple[str, ...] = ()
         self._files_known = False
-        self._state = "edit"
         self._build_form()
         self._build_files()
         self._build_buttons()
@@ -168,15 +159,7 @@ class ExportDialog(QDialog):
 
     def set_progress(self, progress: Progress) -> None:
         """Show the running export."""
-        if self._state != "running":
-            self._enter("running")
-        self._bar.setValue(round(_STEPS * progress.fraction))
-        self._say(progress.stage)
-
-    def show_error(self, message: str, hint: str) -> None:
-        """Say what went wrong; the choices can be changed and tried again."""
-        self._enter("edit")
-        self._say(message, hint, _ERROR_COLOUR)
+        self._show_progress("running", progress)
 
     def show_cancelled(self) -> None:
         """Back to the choices; nothing was written."""
@@ -188,26 +171,10 @@ class ExportDialog(QDialog):
         self._enter("done")
         self._say(f"Exported {count} {'file' if count == 1 else 'files'}.", str(folder))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape goes one step back before it closes the dialog."""
-        if event.key() == Qt.Key.Key_Escape and self._state in ("confirm", "running"):
-            self._on_back()
-        else:
-            super().keyPressEvent(event)
-
-    def reject(self) -> None:
-        """Closing while files are written stops the writing first."""
-        if self._state == "running":
-            self.cancel_requested.emit()
-        super().reject()
-
     def _build_form(self) -> None:
         self._folder = QLineEdit()
         self._folder.setToolTip("Where the files go; a folder that does not exist yet is made")
-        browse = QPushButton("&Browse…")
-        browse.setToolTip("Choose the folder")
-        browse.setAutoDefault(False)
-        browse.clicked.connect(self._browse)
+        browse = button("&Browse…", "Choose the folder", self._browse)
         folder_row = QHBoxLayout()
         folder_row.addWidget(self._folder, 1)
         folder_row.addWidget(browse)
@@ -255,39 +222,21 @@ class ExportDialog(QDialog):
         self._strength.valueChanged.connect(self._on_changed)
 
     def _build_files(self) -> None:
-        self._files = QTreeWidget()
+        self._files = file_table(["File", "Size", ""], (1, 2))
         self._files.setToolTip("The files that will be written, with about their size")
-        self._files.setAccessibleName("Files")
-        self._files.setRootIsDecorated(False)
-        self._files.setUniformRowHeights(True)
-        self._files.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
-        self._files.setHeaderLabels(["File", "Size", ""])
         self._files.header().setStretchLastSection(False)
         self._files.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            self._files.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self._summary = QLabel()
         self._summary.setObjectName("muted")
-        self._bar = QProgressBar()
-        self._bar.setRange(0, _STEPS)
-        self._bar.setTextVisible(False)
-        self._message, self._hint = QLabel(), QLabel()
-        self._hint.setObjectName("muted")
-        for label in (self._message, self._hint):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
     def _build_buttons(self) -> None:
-        self._show = _button("&Show in folder", "Open the folder in the file manager", self.show_requested.emit)
-        self._back = _button("&Cancel", "Escape does the same", self._on_back)
-        self._main = _button("&Export", "Write the files (Enter)", self._on_main)
+        self._show = button("&Show in folder", "Open the folder in the file manager", self.show_requested.emit)
+        self._main = button("&Export", "Write the files (Enter)", self._on_main)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(GAP_PX)
         self._buttons.addStretch()
-        for button in (self._show, self._back, self._main):
-            self._buttons.addWidget(button)
+        for one in (self._show, self._back, self._main):
+            self._buttons.addWidget(one)
 
     def _on_changed(self) -> None:
         if self._state == "edit":
@@ -313,16 +262,6 @@ class ExportDialog(QDialog):
         else:
             self.export_requested.emit(self._existing if self._state == "confirm" else ())
 
-    def _on_back(self) -> None:
-        if self._state == "confirm":
-            self._enter("edit")
-        elif self._state == "running":
-            self._back.setEnabled(False)
-            self._back.setText("Stopping…")
-            self.cancel_requested.emit()
-        else:
-            self.reject()
-
     def _enter(self, state: str) -> None:
         self._state = state
         self._form.setEnabled(state == "edit")
@@ -343,17 +282,3 @@ class ExportDialog(QDialog):
     def _update_buttons(self) -> None:
         complete = bool(self._files_known and self.name() and self._folder.text().strip())
         self._main.setEnabled(self._state in ("confirm", "done") or (self._state == "edit" and complete))
-
-    def _say(self, message: str, hint: str = "", colour: str = "") -> None:
-        for label, text in ((self._message, message), (self._hint, hint)):
-            label.setText(text)
-            label.setVisible(bool(text))
-        self._message.setStyleSheet(f"color: {colour};" if colour else "")
-
-
-def _button(text: str, tip: str, act: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    button.clicked.connect(act)
-    return button

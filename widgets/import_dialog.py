@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QBrush, QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QDialog,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QListWidget,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -27,11 +21,10 @@ from PySide6.QtWidgets import (
 
 from engine.types import Progress
 from widgets.style import GAP_PX, MARGIN_PX, MUTED, TEXT
+from widgets.work_dialog import WorkDialog, button, file_table
 
 STATUS_COLOURS = {"found": "#7cc48a", "missing": "#e8b04a", "wrong": "#ef7f76", "optional": MUTED, "not needed": MUTED}
 """'optional' is a missing file that the model does without."""
-_STEPS = 1000
-_ERROR_COLOUR = "#ef7f76"
 _LIST_HEIGHT_PX = 74
 _STATUS, _LICENCE, _DETAIL = 1, 2, 3  # columns after the file's name
 
@@ -50,19 +43,19 @@ class FileRow:
     """Its name, a colon, and what it allows and forbids."""
 
 
-class ImportDialog(QDialog):
+class ImportDialog(WorkDialog):
     """Asks and shows; the controller answers ``folders_changed`` with ``set_rows`` and does the importing."""
 
     folders_changed = Signal(tuple)  # of Paths
     import_requested = Signal()
     remove_requested = Signal()
-    cancel_requested = Signal()
+
+    _working = ("running", "searching")
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import FaceScape")
         self.setAcceptDrops(True)
-        self._state = "edit"
         self._ready = False
         self._installed = ""
         self._build_folders()
@@ -129,11 +122,6 @@ class ImportDialog(QDialog):
         """Show the running import."""
         self._show_progress("running", progress)
 
-    def show_error(self, message: str, hint: str) -> None:
-        """Say what went wrong; folders can be changed and tried again."""
-        self._enter("edit")
-        self._say(message, hint, _ERROR_COLOUR)
-
     def show_cancelled(self) -> None:
         """Back to the folders; nothing was imported."""
         self._enter("edit")
@@ -148,19 +136,6 @@ class ImportDialog(QDialog):
         """The pack is gone; it can be imported again."""
         self._enter("edit")
         self._say(message)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape goes one step back before it closes the dialog."""
-        if event.key() == Qt.Key.Key_Escape and self._state in ("confirm", "running"):
-            self._on_back()
-        else:
-            super().keyPressEvent(event)
-
-    def reject(self) -> None:
-        """Closing while something runs stops it first."""
-        if self._state in ("running", "searching"):
-            self.cancel_requested.emit()
-        super().reject()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Folders may be dropped anywhere on the dialog."""
@@ -184,8 +159,8 @@ class ImportDialog(QDialog):
         self._folders.setFixedHeight(_LIST_HEIGHT_PX)
         self._folders.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._folders.itemSelectionChanged.connect(self._update_buttons)
-        self._add_button = _button("&Add folder…", "Choose another folder to search", self._browse)
-        self._drop_button = _button("&Take off", "Take the selected folders off the list", self._take_off)
+        self._add_button = button("&Add folder…", "Choose another folder to search", self._browse)
+        self._drop_button = button("&Take off", "Take the selected folders off the list", self._take_off)
         column = QVBoxLayout()
         column.setSpacing(GAP_PX)
         column.addWidget(self._add_button)
@@ -198,17 +173,9 @@ class ImportDialog(QDialog):
         row.addLayout(column)
 
     def _build_table(self) -> None:
-        self._table = QTreeWidget()
-        self._table.setAccessibleName("Files")
-        self._table.setRootIsDecorated(False)
-        self._table.setUniformRowHeights(True)
-        self._table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self._table.setHeaderLabels(["File", "Status", "Licence", "Where, or why not"])
+        self._table = file_table(["File", "Status", "Licence", "Where, or why not"], (0, _STATUS, _LICENCE))
         self._table.setTextElideMode(Qt.TextElideMode.ElideRight)
-        header = self._table.header()
-        header.setStretchLastSection(True)
-        for column in (0, _STATUS, _LICENCE):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self._table.header().setStretchLastSection(True)
         self._summary = QLabel()
         self._summary.setWordWrap(True)
 
@@ -219,21 +186,10 @@ class ImportDialog(QDialog):
         )
         self._licence.setObjectName("muted")
         self._licence.setWordWrap(True)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, _STEPS)
-        self._bar.setTextVisible(False)
-        self._message, self._hint = QLabel(), QLabel()
-        self._hint.setObjectName("muted")
-        for label in (self._message, self._hint):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
     def _build_buttons(self) -> None:
-        self._remove = _button("&Remove pack…", "Delete the imported pack; your own files stay", self._on_remove)
-        self._back = _button("&Cancel", "Escape does the same", self._on_back)
-        self._main = _button("&Import", "Convert the files into the pack (Enter)", self._on_main)
+        self._remove = button("&Remove pack…", "Delete the imported pack; your own files stay", self._on_remove)
+        self._main = button("&Import", "Convert the files into the pack (Enter)", self._on_main)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(GAP_PX)
         self._buttons.addWidget(self._remove)
@@ -277,22 +233,6 @@ class ImportDialog(QDialog):
         else:
             self.import_requested.emit()
 
-    def _on_back(self) -> None:
-        if self._state == "confirm":
-            self._enter("edit")
-        elif self._state == "running":
-            self._back.setEnabled(False)
-            self._back.setText("Stopping…")
-            self.cancel_requested.emit()
-        else:
-            self.reject()
-
-    def _show_progress(self, state: str, progress: Progress) -> None:
-        if self._state != state:
-            self._enter(state)
-        self._bar.setValue(round(_STEPS * progress.fraction))
-        self._say(progress.stage)
-
     def _enter(self, state: str) -> None:
         self._state = state
         self._folder_area.setEnabled(state in ("edit", "searching"))
@@ -313,20 +253,6 @@ class ImportDialog(QDialog):
         self._remove.setEnabled(self._state == "edit")
         if self._state == "edit" and not self._message.text():
             self._say("", self._installed)
-
-    def _say(self, message: str, hint: str = "", colour: str = "") -> None:
-        for label, text in ((self._message, message), (self._hint, hint)):
-            label.setText(text)
-            label.setVisible(bool(text))
-        self._message.setStyleSheet(f"color: {colour};" if colour else "")
-
-
-def _button(text: str, tip: str, action: Callable[[], object]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    button.clicked.connect(lambda: action())
-    return button
 
 
 def _dropped(event: QDropEvent) -> list[Path]:

@@ -97,10 +97,12 @@ class MapCache:
             _log.warning("a map could not be stored: %s", error)
 
     def clear(self) -> None:
-        """Remove every stored map."""
+        """Remove every stored map, and the folder where nothing else is in it."""
         for path in self._files():
             with contextlib.suppress(OSError):
                 path.unlink()
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()
 
     def size_bytes(self) -> int:
         """What the stored maps take on disk."""

@@ -277,7 +277,7 @@ def test_maps_that_are_not_made_yet_are_made_first(controller, session, engine, 
     dialog._maps.setCurrentIndex(dialog._maps.findData("all"))
     qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
     stages = []
-    engine.hold.clear()
+    engine.hold.clear()  # until somebody listens
     with qtbot.waitSignal(controller.exported, timeout=20_000):
         dialog._main.click()
         controller._export_job.progressed.connect(stages.append)

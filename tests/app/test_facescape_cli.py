@@ -16,10 +16,13 @@ import numpy as np
 import pytest
 import trimesh
 
+from app import batch as batch_mode
 from app import cli
 from engine import expressions
 from engine.images import load_photo
 from engine.packs.facescape import data as pack_data
+from engine.packs.facescape.model import load_facescape_pack
+from engine.packs.facescape.switches import DetailSwitches
 from tests.app import facescape_photos as photos
 from tests.app.facescape_runs import at_home, call, imported, start
 
@@ -216,6 +219,31 @@ def test_maps_of_20_expressions_with_their_closeness(own, tmp_path):
     assert len(set(own.rglob("*.map"))) == 21, "with the photo's own: kept for the next run"
     render = cv2.imread(str(folder / "my face_render.jpg"))
     assert np.abs(render.astype(int) - np.asarray(photos.portrait())[:, :, ::-1]).max() > 60
+
+
+def test_a_preview_says_that_it_is_one(own, tmp_path):
+    photos.portrait().save(tmp_path / "a.png")
+    arguments = ("--pack", "facescape", "--input", tmp_path / "a.png", "--gpu_ids", "-1")
+    canvases = []
+    for switches in (("--preview",), ()):
+        out = tmp_path / f"out{len(canvases)}"
+        status, _, err = call(*arguments, "--output", out, *switches)
+        assert status == 0, err
+        note = "The detail is a preview: the network saw the photo at half its size."
+        assert (f"a.png: note: {note}" in err) == bool(switches)
+        assert (note in report_of(out, "a")["warnings"]) == bool(switches)
+        canvases.append(cv2.imread(str(out / "a" / "a_dpmap.png"), cv2.IMREAD_UNCHANGED).astype(int))
+    assert np.abs(canvases[0] - canvases[1]).max() > 500, "the full map is not the preview from the cache"
+
+
+def test_own_position_maps_reach_the_networks(own, tmp_path, monkeypatch):
+    with_position_maps(pack_data.default_folder())
+    asked = []
+    monkeypatch.setattr(batch_mode, "run", lambda photos, options: asked.append(options) or 0)
+    arguments = ("--name", "dpmap_rig", "--input", tmp_path / "a.png", "--own-positions")
+    assert call("--pack", "facescape", *arguments)[0] == 0
+    pack = load_facescape_pack(switches=asked[0].switches)
+    assert pack.predictor()._switches == DetailSwitches(own_positions=True)
 
 
 def test_the_original_s_folders_are_imported_at_the_first_start(original, tmp_path):

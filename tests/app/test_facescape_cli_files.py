@@ -60,6 +60,46 @@ def test_without_networks_the_photo_s_shading_is_read(original, tmp_path):
     assert canvas.std() > 10
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--input", "a", "--preview"], "--preview needs --pack facescape"),
+        (["--own-positions"], "--own-positions needs --pack facescape"),
+        (["--pack", "facescape", "--exact", "--preview"], "--preview departs from the original and does not go with"),
+        (["--pack", "facescape", "--input", "a", "--own-positions"], "--own-positions needs --name dpmap_rig"),
+    ],
+)
+def test_switches_that_would_do_nothing_are_refused(arguments, sentence):
+    status, _, err = call(*arguments)
+    assert status == cli.WRONG_USAGE
+    assert sentence in err
+
+
+@pytest.mark.parametrize(
+    ("switches", "sentence"),
+    [
+        (("--preview",), "--preview needs FaceScape's detail networks, which are not imported: add them with"),
+        (
+            ("--own-positions", "--name", "dpmap_rig"),
+            "--own-positions needs dpmap_rig_net_G.pth and posmaps.npz, which",
+        ),
+    ],
+)
+def test_switches_of_networks_that_are_not_imported_are_refused(own, tmp_path, switches, sentence):
+    info = pack_data.default_folder() / pack_data.INFO_FILE
+    content = json.loads(info.read_text())
+    content["files"] = {part: name for part, name in content["files"].items() if part in ("core", "model")}
+    info.write_text(json.dumps(content))
+    photos.portrait().save(tmp_path / "a.png")
+    status, out, err = call(
+        "--pack", "facescape", "--input", tmp_path / "a.png", "--output", tmp_path / "out", *switches
+    )
+    assert (status, out) == (cli.WRONG_USAGE, "")
+    (said,) = err.splitlines()
+    assert said.startswith(sentence)
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_the_rig_s_network_the_missing_file_is_named(own, tmp_path):
     info = pack_data.default_folder() / pack_data.INFO_FILE
     content = json.loads(info.read_text())

@@ -102,7 +102,7 @@ def written(request, networks, tmp_path_factory) -> tuple[str, Path]:
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         patch.setenv("XDG_DATA_HOME", str(place / "data"))
         patch.setenv("CUDA_VISIBLE_DEVICES", "")
-        patch.setattr(engine_service, "_load_pack", lambda pack, exact: RecordedPack(name, networks))
+        patch.setattr(engine_service, "_load_pack", lambda pack, exact, switches: RecordedPack(name, networks))
         patch.setattr(cli, "_facescape_there", lambda folders: cli.DONE)
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

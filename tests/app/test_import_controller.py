@@ -15,6 +15,7 @@ from PySide6.QtCore import QSettings
 from app import import_controller
 from app.engine_thread import EngineThread
 from app.import_controller import ImportController
+from engine.detail.map_cache import MapCache
 from engine.errors import ModelFileError
 from engine.packs.facescape import data as pack_data
 from engine.packs.facescape.inventory import CORE
@@ -43,7 +44,7 @@ def pack(tmp_path):
 @pytest.fixture
 def controller(thread, tmp_path, pack):
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
-    controller = ImportController(thread, None, settings, pack)
+    controller = ImportController(thread, None, settings, pack, MapCache(tmp_path / "maps"))
     yield controller
     if controller.dialog is not None:
         controller.dialog.reject()
@@ -86,7 +87,9 @@ def test_folders_are_remembered_and_the_pack_is_shown(controller, qtbot, origina
     assert dialog._remove.isVisible()
 
 
-def test_pack_is_removed_after_the_question(controller, qtbot, original, pack):
+def test_pack_is_removed_after_the_question(controller, qtbot, original, pack, tmp_path):
+    maps = MapCache(tmp_path / "maps")
+    maps.put("made with it", np.zeros((4, 4), np.float32))
     dialog = _open(controller, qtbot, original)
     with qtbot.waitSignal(controller.imported, timeout=20_000):
         dialog._main.click()
@@ -96,9 +99,32 @@ def test_pack_is_removed_after_the_question(controller, qtbot, original, pack):
     with qtbot.waitSignals([controller.about_to_change, controller.removed]):
         dialog._main.click()
     assert not pack.exists()
+    assert not (tmp_path / "maps").exists()
     assert dialog._message.text() == "The FaceScape pack was removed."
     assert not dialog._remove.isVisible()
     assert original.is_dir()
+
+
+def test_pack_that_is_in_use_elsewhere_is_said_and_gone_all_the_same(controller, qtbot, original, pack, monkeypatch):
+    dialog = _open(controller, qtbot, original)
+    with qtbot.waitSignal(controller.imported, timeout=20_000):
+        dialog._main.click()
+    dialog.accept()
+    dialog = _open(controller, qtbot)
+    core = pack_data.pack_files(pack)["core"]
+    real = Path.unlink
+
+    def held(path, missing_ok=False):
+        if path == core:
+            raise PermissionError(13, "in use")  # as Windows answers while another program has it mapped
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", held)
+    dialog._remove.click()
+    with qtbot.waitSignal(controller.removed):
+        dialog._main.click()
+    assert dialog._message.text() == f"{core.name} of the FaceScape pack is still in use."
+    assert not pack_data.is_imported(pack)
 
 
 def test_wrong_file_is_named_and_nothing_can_be_imported(controller, qtbot, original, tmp_path):

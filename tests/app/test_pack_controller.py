@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,16 @@ from PySide6.QtCore import QEvent, QSettings
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from app import import_controller
 from app.engine_service import EngineService
 from app.main_window import MainWindow
+from app.pack_controller import PackController
 from engine import expressions
+from engine.detail.map_cache import default_folder as cache_folder
+from engine.errors import ModelFileError
 from engine.packs.facescape import data as pack_data
+from engine.packs.facescape.switches import DetailSwitches
+from engine.types import Progress
 from tests import facescape_standin as standin
 from tests.app import facescape_photos as photos
 from widgets.import_dialog import ImportDialog
@@ -27,6 +34,8 @@ from widgets.viewport import request_core_profile
 pytestmark = pytest.mark.gl
 PATIENCE_MS = 60_000
 OPEN, FACESCAPE, IMPORT = "Open face model", "FaceScape", "Import FaceScape…"
+PREVIEW, OWN = "Quick Preview of the Detail", "Position Maps of This Person"
+LINUX = sys.platform == "linux"
 JAW_OPEN = expressions.SHAPE_INDEX["jawOpen"]
 MOUTH_STRETCH = expressions.KEY_NAMES.index("mouth_stretch")
 
@@ -60,7 +69,7 @@ def pack_folder(imported, tmp_home) -> Path:
     folder = pack_data.default_folder()
     folder.mkdir(parents=True)
     for path in imported.iterdir():
-        (folder / path.name).symlink_to(path)
+        (folder / path.name).hardlink_to(path)
     return folder
 
 
@@ -86,6 +95,15 @@ def entry(window: MainWindow, text: str) -> QAction:
     menu = window.packs.menu
     menu.aboutToShow.emit()
     return next(action for action in menu.actions() if action.text().replace("&", "") == text)
+
+
+def mapped(folder: Path) -> set[str]:
+    """Parts of the pack that this process has mapped into its memory, where the system tells."""
+    if not LINUX:
+        return set()
+    parts = {str(path): part for part, path in pack_data.pack_files(folder.resolve()).items()}
+    names = [line.split(maxsplit=5)[-1] for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()]
+    return {parts[name] for name in names if name in parts}
 
 
 def checked(window: MainWindow) -> list[str]:
@@ -151,6 +169,107 @@ def test_switched_there_and_back_the_shown_photo_is_made_again(window, qtbot, tm
     assert window.session.face.photo is photo
     assert window.session.face.topology.vertex_count == former.topology.vertex_count
     assert not window.findChildren(QMessageBox)
+
+
+def test_networks_are_switched_in_the_menu(window, qtbot, tmp_path):
+    assert not entry(window, PREVIEW).isEnabled()
+    photos.portrait().save(tmp_path / "anna.png")
+    entry(window, FACESCAPE).trigger()
+    qtbot.waitUntil(lambda: window.pack_label.text() == "FaceScape", timeout=PATIENCE_MS)
+    window.commands.open_source(tmp_path / "anna.png")
+    shown_with(window, "facescape", qtbot)
+    full = window.session.face
+    window.expression_panel.slider(JAW_OPEN).setValue(70)
+    weights = window.session.weights
+
+    assert entry(window, PREVIEW).isEnabled()
+    assert not entry(window, PREVIEW).isChecked()
+    with qtbot.waitSignal(window.packs.said, timeout=PATIENCE_MS) as said:
+        entry(window, PREVIEW).trigger()
+    assert said.args == ["The detail is now a preview, made at half the size."]
+    qtbot.waitUntil(lambda: window.session.face.rig is not full.rig, timeout=PATIENCE_MS)
+    preview = window.session.face
+    assert np.array_equal(window.session.weights, weights), "the expression stays"
+    assert np.array_equal(preview.fit.identity, full.fit.identity)
+    assert np.abs(preview.static_map - full.static_map).max() > 0.01
+    assert any("preview" in warning for warning in preview.warnings)
+    assert entry(window, PREVIEW).isChecked()
+
+    entry(window, OWN).trigger()
+    entry(window, PREVIEW).trigger()  # before the first was done: the last word counts
+    qtbot.waitUntil(lambda: window.session.face.rig is not preview.rig and not window.photos.is_building)
+    assert np.array_equal(window.session.face.static_map, full.static_map), "from the cache, not the preview's"
+    assert window.engine.switches == DetailSwitches(own_positions=True)
+
+    entry(window, OPEN).trigger()
+    shown_with(window, "open", qtbot)
+    assert not entry(window, OWN).isEnabled()
+    kept = EngineService()
+    PackController(kept, window.engine_thread, window, window.settings)
+    assert kept.switches == DetailSwitches(own_positions=True)
+    exact = EngineService("facescape", exact=True)
+    PackController(exact, window.engine_thread, window, window.settings)
+    assert exact.switches == DetailSwitches(), "to the letter"
+    assert not window.findChildren(QMessageBox)
+
+
+def test_a_pack_in_use_is_let_go_of_before_it_is_removed(window, qtbot, pack_folder, tmp_path, monkeypatch):
+    photos.portrait().save(tmp_path / "anna.png")
+    entry(window, FACESCAPE).trigger()
+    qtbot.waitUntil(lambda: window.pack_label.text() == "FaceScape", timeout=PATIENCE_MS)
+    window.commands.open_source(tmp_path / "anna.png")
+    shown_with(window, "facescape", qtbot)
+    assert any(cache_folder("facescape").glob("*.map"))
+    if LINUX:
+        assert "core" in mapped(pack_folder)
+    real, held = import_controller.remove, []
+
+    def remove(folder, maps):
+        held.append(mapped(folder))
+        return real(folder, maps)
+
+    monkeypatch.setattr(import_controller, "remove", remove)
+    entry(window, IMPORT).trigger()
+    dialog = window.findChild(ImportDialog)
+    qtbot.waitUntil(dialog._remove.isEnabled, timeout=PATIENCE_MS)
+    dialog._remove.click()
+    with qtbot.waitSignal(window.packs.said, timeout=PATIENCE_MS) as said:
+        dialog._main.click()
+    assert held == [set()], "Windows does not delete what is mapped"
+    assert said.args == ["The FaceScape pack was removed. The open face model is in use now."]
+    assert dialog._message.text() == said.args[0]
+    assert window.pack_label.text() == "Open face model"
+    assert not cache_folder("facescape").exists(), "with the maps made with it"
+    assert not pack_data.is_imported(pack_folder)
+    shown_with(window, "open", qtbot)
+    dialog.reject()
+
+
+def test_an_import_that_fails_leaves_the_pack_in_use(window, qtbot, pack_folder, tmp_path, monkeypatch):
+    photos.portrait().save(tmp_path / "anna.png")
+    original = standin.make(tmp_path / "original", networks=False)
+    entry(window, FACESCAPE).trigger()
+    qtbot.waitUntil(lambda: window.pack_label.text() == "FaceScape", timeout=PATIENCE_MS)
+    held = []
+
+    def broken(inventory, folder):
+        held.append(mapped(folder))
+        yield Progress("Importing the shapes", 0.3)
+        raise ModelFileError("It is broken.", "Take another.")
+
+    monkeypatch.setattr(import_controller, "convert", broken)
+    entry(window, IMPORT).trigger()
+    dialog = window.findChild(ImportDialog)
+    dialog._add([original])
+    qtbot.waitUntil(dialog._main.isEnabled, timeout=PATIENCE_MS)
+    dialog._main.click()
+    qtbot.waitUntil(lambda: dialog._message.text() == "It is broken.", timeout=PATIENCE_MS)
+    dialog.reject()
+    assert held == [set()]
+    assert checked(window) == [FACESCAPE]
+    window.commands.open_source(tmp_path / "anna.png")
+    shown_with(window, "facescape", qtbot)
+    assert window.engine.slow_detail
 
 
 def test_a_pack_that_was_removed_meanwhile_leaves_the_former_in_use(window, qtbot, pack_folder, tmp_path):

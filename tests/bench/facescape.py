@@ -25,6 +25,7 @@ from engine.packs.facescape.displace import DetailMesh
 from engine.packs.facescape.maps import CANVAS_SIZE
 from engine.packs.facescape.model import FaceScapePack, load_facescape_pack, points_of_original
 from engine.packs.facescape.network_predictor import NetworkPredictor
+from engine.packs.facescape.switches import DetailSwitches
 from engine.packs.facescape.texture_exact import ExactTexture
 from engine.pipeline import Models, add_key_maps, build_face
 from engine.render.offscreen import render_over_photo
@@ -196,7 +197,7 @@ def _networks(pack: FaceScapePack) -> Iterator[str]:
 def _keys(face: FaceAsset, pack: FaceScapePack, detector: LandmarkDetector, all_maps: bool) -> Iterator[str]:
     """Rows of the 20 maps as they are really made, and the closeness of the blend to each of them."""
     for preview in (True, False) if all_maps else (True,):
-        predictor = NetworkPredictor(pack.data, device="cpu", preview=preview)
+        predictor = NetworkPredictor(pack.data, device="cpu", switches=DetailSwitches(preview=preview))
         models = Models(FaceScapePack(pack.data, predictor), detector)
         began = time.perf_counter()
         complete = finish(add_key_maps(replace(face, key_maps=(None,) * _KEYS), models, range(_KEYS)))[0]

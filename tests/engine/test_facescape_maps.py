@@ -20,6 +20,7 @@ from engine.packs.facescape import maps, network_predictor
 from engine.packs.facescape.color import transfer_colors
 from engine.packs.facescape.data import FaceScapeData
 from engine.packs.facescape.network_predictor import NetworkPredictor
+from engine.packs.facescape.switches import DetailSwitches
 from tests import facescape_standin
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "facescape" / "golden"
@@ -223,10 +224,12 @@ def test_interrupted_work_goes_on_where_it_was(data, tmp_path, counted):
 def test_cache_knows_photo_network_and_size(data, tmp_path, counted):
     cache = MapCache(tmp_path)
 
-    def made(pack: FaceScapeData = data, seed: int = 0, **choices: bool) -> bool:
+    def made(pack: FaceScapeData = data, seed: int = 0, **switches: bool) -> bool:
         """Whether the network had to run."""
         counted.clear()
-        list(NetworkPredictor(pack, cache=cache, device="cpu", **choices).predict(_request(1, seed=seed)))
+        chosen = DetailSwitches(**switches)
+        predictor = NetworkPredictor(pack, cache=cache, device="cpu", switches=chosen)
+        list(predictor.predict(_request(1, seed=seed)))
         return bool(counted)
 
     assert made()
@@ -235,20 +238,26 @@ def test_cache_knows_photo_network_and_size(data, tmp_path, counted):
     assert made(preview=True)
     assert made(own_positions=True)
     assert not made(own_positions=True)
+    assert made(own_positions=True, preview=True)
+    assert data.position_maps is not None
+    assert made(dataclasses.replace(data, position_maps=data.position_maps * np.float32(0.5))), "imported anew"
+    assert not made()
     file = data.checkpoints["rig"]
     os.utime(file, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns + 1_000_000_000))
     assert made()
 
 
 def test_preview_is_smooth_and_full_size(data):
-    (result,) = NetworkPredictor(data, device="cpu", preview=True).predict(_request(STATIC))
+    switches = DetailSwitches(preview=True)
+    (result,) = NetworkPredictor(data, device="cpu", switches=switches).predict(_request(STATIC))
     assert result.map_mm.shape == (N, N)
     assert np.isfinite(result.map_mm).all()
 
 
 def test_own_positions_change_the_map(data):
     shipped = next(iter(NetworkPredictor(data, device="cpu").predict(_request(6))))
-    own = next(iter(NetworkPredictor(data, device="cpu", own_positions=True).predict(_request(6))))
+    switches = DetailSwitches(own_positions=True)
+    own = next(iter(NetworkPredictor(data, device="cpu", switches=switches).predict(_request(6))))
     assert abs(shipped.map_mm - own.map_mm).max() > 1e-4
 
 

@@ -62,6 +62,25 @@ def test_exact_crops_equal_those_of_the_original(name):
 
 
 @needs_golden
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_default_is_the_original_s_where_that_is_not_truncated(name, monkeypatch):
+    recorded, data = recording(name), original_topology()
+    painter = ExactTexture(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "trunc", np.asarray)  # its only fault where the skin is seen: half a pixel and more
+        untruncated = network_crop(painter.paint(recorded.photo.image, recorded.points)).astype(int)
+    texture = unwrap_surface(recorded.photo, recorded.camera, front_topology(data), recorded.vertices)
+    seen = data.front_mask & (texture.visibility > 0.5)
+    crop = network_crop(texture.image)
+
+    def difference(other: np.ndarray) -> float:
+        return float(np.abs(other - untruncated)[seen].mean())
+
+    assert difference(crop) < 1.4
+    assert difference(recorded.crop) > 2 * difference(crop), "the original's own truncation costs more"
+
+
+@needs_golden
 def test_the_original_smears_hidden_sides_and_the_default_does_not():
     recorded, data = recording("biden"), original_topology()
     texture = unwrap_surface(recorded.photo, recorded.camera, front_topology(data), recorded.vertices)

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.arrays import DoubleArray, IntArray
 from engine.atomic import FileSet
+from engine.detail.map_cache import MapCache
 from engine.errors import ModelFileError
 from engine.packs.facescape.convert_core import core_rows
 from engine.packs.facescape.convert_network import open_checkpoint, recognise, safetensors_chunks
@@ -90,12 +91,18 @@ def convert(inventory: Inventory, folder: Path) -> Generator[Progress, None, tup
     return tuple(parts)
 
 
-def remove(folder: Path) -> bool:
+def remove(folder: Path, maps: MapCache | None = None) -> bool:
     """Remove an imported pack with everything in it; False where there was none.
+
+    Args:
+        folder: of the pack; nobody may have it loaded (Windows keeps mapped files).
+        maps: where the maps made with it are kept; they go, too.
 
     Raises:
         ModelFileError: a file cannot be removed.
     """
+    if maps is not None:
+        maps.clear()
     if not folder.is_dir():
         return False
     there = (folder / INFO_FILE).exists()

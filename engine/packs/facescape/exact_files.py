@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from engine.arrays import FloatArray
 from engine.images import encode_png
@@ -17,6 +16,7 @@ class ExactFiles:
 
     def __init__(self, data: FaceScapeData) -> None:
         self._data = data
+        self._detail_mesh: tuple[int, DetailMesh] | None = None
 
     def mesh(self, vertices: FloatArray, stem: str) -> Iterator[bytes]:
         """The front mesh, without header and group."""
@@ -32,11 +32,9 @@ class ExactFiles:
 
     def detailed(self, vertices: FloatArray, map_mm: FloatArray, subdivisions: int, stem: str) -> Iterator[bytes]:
         """The subdivided front mesh moved by the nearest pixels of the canvas."""
-        mesh = _detail_mesh(self._data, subdivisions)
+        last = self._detail_mesh
+        if last is None or last[0] != subdivisions:
+            last = self._detail_mesh = (subdivisions, DetailMesh(self._data, subdivisions))
+        mesh = last[1]
         moved = mesh.displaced_exactly(vertices, maps.canvas(map_mm))
         yield from obj_files.detailed_mesh_file(mesh, moved, stem)
-
-
-@lru_cache(maxsize=1)
-def _detail_mesh(data: FaceScapeData, subdivisions: int) -> DetailMesh:
-    return DetailMesh(data, subdivisions)

@@ -24,6 +24,7 @@ from engine.packs.facescape.data import FaceScapeData, default_folder, load
 from engine.packs.facescape.exact_files import ExactFiles
 from engine.packs.facescape.exact_landmarks import original_landmarks
 from engine.packs.facescape.fit import Solution, solve
+from engine.packs.facescape.switches import DetailSwitches, offered_with
 from engine.packs.facescape.texture import network_crop, unwrap_surface
 from engine.packs.facescape.texture_exact import ExactTexture
 from engine.packs.facescape.texture_topology import front_topology
@@ -51,6 +52,8 @@ MAP_SCALE_MM = 0.914
 _EYE_OUTER = [36, 45]
 _LIGHT_ELEVATION_DEG = 30.0  # from straight ahead, as the original has it, wrinkles hardly show
 _NO_NETWORK = "FaceScape's detail networks are not imported: the detail is estimated from the photo's shading instead."
+_PREVIEW = "The detail is a preview: the network saw the photo at half its size."
+_AS_ORIGINAL = DetailSwitches()
 
 
 class FaceScapePack:
@@ -69,19 +72,31 @@ class FaceScapePack:
     slow_detail = True
     photo_view = ViewOptions(look="clay", light_azimuth_deg=0.0, light_elevation_deg=_LIGHT_ELEVATION_DEG)
 
-    def __init__(self, data: FaceScapeData, detail: DetailPredictor | None = None, *, exact: bool = False) -> None:
+    def __init__(
+        self,
+        data: FaceScapeData,
+        detail: DetailPredictor | None = None,
+        *,
+        exact: bool = False,
+        switches: DetailSwitches = _AS_ORIGINAL,
+    ) -> None:
         """Build the pack over imported files.
 
         Args:
             data: the files.
             detail: the predictor to use; None takes the networks on the best device, with maps kept between runs.
             exact: whole-pixel landmarks, the smeared texture and the files of the original.
+            switches: how the networks make the maps; what the imported files do not offer is passed over.
         """
         self.data = data
         self._exact = exact
         self.formats: FileFormats | None = ExactFiles(data) if exact else None
-        self.has_key_maps = not data.checkpoints or ("rig" in data.checkpoints and data.position_maps is not None)
+        parts = {*data.checkpoints, *(() if data.position_maps is None else ("position_maps",))}
+        self._switches = switches.among(offered_with(parts))
+        self.has_key_maps = not data.checkpoints or {"rig", "position_maps"} <= parts
         self.notes: tuple[str, ...] = () if data.checkpoints else (_NO_NETWORK,)
+        if self._switches.preview:
+            self.notes += (_PREVIEW,)
         self.topology = front_topology(data)
         self.identity_mean: FloatArray = data.id_mean.astype(np.float32)
         self.identity_sd: FloatArray = np.sqrt(data.id_var).astype(np.float32)
@@ -190,7 +205,8 @@ class FaceScapePack:
             if self.data.checkpoints:
                 from engine.packs.facescape.network_predictor import NetworkPredictor
 
-                self._predictor = NetworkPredictor(self.data, cache=MapCache(cache_folder(self.name)))
+                cache = MapCache(cache_folder(self.name))
+                self._predictor = NetworkPredictor(self.data, cache=cache, switches=self._switches)
             else:
                 from engine.detail.photometric import PhotometricPredictor
 
@@ -213,14 +229,17 @@ def points_of_original(camera: WeakPerspective, vertices: FloatArray, photo_heig
     return np.asarray(camera.scale_px_per_mm * turned + (shift[0], photo_height - shift[1]))
 
 
-def load_facescape_pack(folder: Path | None = None, *, exact: bool = False) -> FaceScapePack:
+def load_facescape_pack(
+    folder: Path | None = None, *, exact: bool = False, switches: DetailSwitches = _AS_ORIGINAL
+) -> FaceScapePack:
     """The imported pack.
 
     Args:
         folder: where it lies; this user's if None.
         exact: follow the original to the letter.
+        switches: how the networks make the maps.
 
     Raises:
         ModelFileError: nothing is imported there, or a file of it is missing or damaged.
     """
-    return FaceScapePack(load(folder or default_folder()), exact=exact)
+    return FaceScapePack(load(folder or default_folder()), exact=exact, switches=switches)

@@ -14,10 +14,12 @@ from engine.errors import ModelFileError
 from engine.packs.facescape import maps
 from engine.packs.facescape.color import transfer_colors
 from engine.packs.facescape.data import FaceScapeData
+from engine.packs.facescape.switches import DetailSwitches
 
-_VERSION = "1"
+_VERSION = "2"
 """Counts up when the same files and the same photo give another map."""
 _HINT = "Import it with main.py --import-facescape DIR or from the window."
+_AS_ORIGINAL = DetailSwitches()
 
 
 class NetworkPredictor:
@@ -31,8 +33,7 @@ class NetworkPredictor:
         *,
         cache: MapCache | None = None,
         device: str = "auto",
-        preview: bool = False,
-        own_positions: bool = False,
+        switches: DetailSwitches = _AS_ORIGINAL,
     ) -> None:
         """Load nothing yet.
 
@@ -40,14 +41,12 @@ class NetworkPredictor:
             data: the imported pack.
             cache: where maps are kept between runs; None keeps none.
             device: as ``engine.detail.generator.load_network`` takes it.
-            preview: look at half the size, several times faster, coarser.
-            own_positions: position maps of the fitted person instead of the shipped ones, which are everybody's.
+            switches: what to do differently from the original.
         """
         self._data = data
         self._cache = cache
         self._device = device
-        self._preview = preview
-        self._own_positions = own_positions
+        self._switches = switches
         self._loaded: tuple[str, DetailNetwork] | None = None
         self._scale: float | None = None
 
@@ -107,10 +106,10 @@ class NetworkPredictor:
         picture = maps.network_picture(crop)
         if positions is not None:
             picture = np.concatenate([picture, positions])
-        if self._preview:
+        if self._switches.preview:
             picture = _resized(picture, 0.5)
         output = yield from self._network(kind).steps(picture[None])
-        if self._preview:
+        if self._switches.preview:
             output = _resized(output, 2.0)
         map_mm = maps.millimetres(output[0])
         if self._cache is not None:
@@ -122,7 +121,7 @@ class NetworkPredictor:
         shipped = self._data.position_maps
         if shipped is None:
             raise ModelFileError("The detail of the expressions needs posmaps.npz, which is not imported.", _HINT)
-        if not self._own_positions:
+        if not self._switches.own_positions:
             return shipped[3 * key : 3 * key + 3]
         if self._scale is None:
             self._scale = maps.position_scale(shipped, request.deformation_mm)
@@ -131,9 +130,9 @@ class NetworkPredictor:
     def _cache_name(self, kind: str, key: int, crop: ByteArray, positions: FloatArray | None) -> str:
         file = self._data.checkpoints[kind].stat()
         return cache_key(
-            f"{_VERSION} {kind} {key} {file.st_size} {file.st_mtime_ns} preview={self._preview}",
+            f"{_VERSION} {kind} {key} {file.st_size} {file.st_mtime_ns} preview={self._switches.preview}",
             crop.tobytes(),
-            positions.tobytes() if self._own_positions and positions is not None else b"",
+            b"" if positions is None else positions.tobytes(),  # not the switch: shipped ones may be imported anew
         )
 
     def _network(self, kind: str) -> DetailNetwork:

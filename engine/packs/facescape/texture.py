@@ -9,10 +9,10 @@ import numpy as np
 
 from engine.arrays import ByteArray, FloatArray, check
 from engine.camera import project
-from engine.fields import blurred, enlarged, look_up, push_pull, reduced, smoothstep
+from engine.fields import blurred, enlarged, look_up, over_window, push_pull, reduced, smoothstep
 from engine.packs.facescape.maps import CANVAS_SIZE, CROP_COLUMNS, CROP_ROWS, MAP_SIZE
 from engine.sight import Sight, see, without_strangers
-from engine.types import Photo, SkinTexture, Topology, UvWindow, WeakPerspective
+from engine.types import Photo, SkinTexture, Topology, WeakPerspective
 from engine.uv_chart import UvChart, uv_chart
 
 _FINE_TEXELS, _COARSE_TEXELS = 4, 8
@@ -66,7 +66,7 @@ def unwrap_surface(
     fill = _fill(_on_canvas(seen, box, _FINE_TEXELS, len(fine.nearest)), colours, shares, fine, coarse, box)
     own = cv2.resize(shares.own[box.at(1)], seen.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     cv2.blendLinear(seen, fill, own, np.float32(1.0) - own, dst=seen)
-    return SkinTexture(image, _over_window(visibility * coarse.raster.covered, topology.window))
+    return SkinTexture(image, over_window(visibility * coarse.raster.covered, topology.window))
 
 
 def network_crop(texture: ByteArray) -> ByteArray:
@@ -225,16 +225,3 @@ def _low_frequencies(colours: ByteArray, shares: _Shares, coarse: UvChart) -> tu
 
 def _divided(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     return np.asarray(numerator / np.maximum(denominator, _NOTHING), np.float32)
-
-
-def _over_window(field: FloatArray, window: UvWindow) -> FloatArray:
-    """A field (R, R) over the UV square, resampled over the window at the map size."""
-    import cv2
-
-    R, n = len(field), window.map_size
-    step_u, step_v = (window.u1 - window.u0) * R / n, (window.v1 - window.v0) * R / n
-    origin_u, origin_v = window.u0 * R, (1.0 - window.v1) * R
-    from_map = np.array([[step_u, 0.0, origin_u + 0.5 * step_u - 0.5], [0.0, step_v, origin_v + 0.5 * step_v - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    resampled = cv2.warpAffine(field, from_map, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(np.clip(resampled, 0.0, 1.0), np.float32)
