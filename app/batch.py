@@ -160,13 +160,15 @@ def process_photo(
     models = yield from scaled(service.models(), 0.0, 0.1)
     if options.rig and not models.pack.has_key_maps:
         raise ModelFileError(_NO_KEY_MAPS, _NO_KEY_MAPS_HINT)
+    from engine.expressions import PUBLISHED_KEYS
     from engine.pipeline import add_key_maps, build_face
 
     start = time.perf_counter() - reading[1]  # loading the models is not this photo's time
     face = yield from scaled(build_face(photo, models), 0.1, 0.5)
     closeness: dict[str, float] | None = None
     if options.rig:
-        face = yield from scaled(add_key_maps(face, models, range(len(models.pack.key_weights))), 0.5, 0.69)
+        published = range(min(PUBLISHED_KEYS, len(models.pack.key_weights)))
+        face = yield from scaled(add_key_maps(face, models, published), 0.5, 0.69)
         yield Progress("Comparing the blended maps", 0.69)
         closeness = _closeness(face, models.pack.key_names, options)
     pose = _pose_of_photo(face, options)
@@ -246,9 +248,11 @@ def _pose_of_photo(face: FaceAsset, options: BatchOptions) -> Pose:
 
 def _closeness(face: FaceAsset, names: Sequence[str], options: BatchOptions) -> dict[str, float]:
     """How near the blend at each key expression's own weights comes to its map, 0 = there."""
+    from engine.expressions import PUBLISHED_KEYS
     from engine.rig import closeness
 
-    return dict(zip(names, closeness(face, exact=options.exact).tolist(), strict=True))
+    found = closeness(face, exact=options.exact)[:PUBLISHED_KEYS].tolist()
+    return dict(zip(names[:PUBLISHED_KEYS], found, strict=True))
 
 
 def _rendering(face: FaceAsset, pose: Pose, view: ViewOptions) -> tuple[ByteArray | None, tuple[str, ...]]:

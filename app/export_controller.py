@@ -18,6 +18,7 @@ from app.engine_thread import EngineThread, Job, Lane
 from app.session import Session
 from engine.errors import AppError
 from engine.export import MAX_STRENGTH, ExportOptions, estimate_sizes, export_face, keys_to_make, safe_stem
+from engine.expressions import PUBLISHED_KEYS
 from engine.steps import scaled
 from engine.types import FaceAsset, Pose, Progress
 from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS
@@ -134,7 +135,7 @@ class ExportController(QObject):
 
     def _show_ready_maps(self) -> None:
         if self._dialog is not None and self._face is not None:
-            maps = self._face.key_maps
+            maps = self._face.key_maps[:PUBLISHED_KEYS]
             self._dialog.set_ready_maps(sum(key_map is not None for key_map in maps), len(maps))
 
     @Slot()

@@ -14,7 +14,7 @@ from engine.atomic import FileSet
 from engine.errors import ExportError
 from engine.export import names, obj, pictures
 from engine.export.mesh import ExportMesh, export_mesh, refined_counts
-from engine.expressions import SHAPE_NAMES
+from engine.expressions import PUBLISHED_KEYS, SHAPE_NAMES
 from engine.types import FaceAsset, Pose, Progress
 
 NEUTRAL = "neutral"
@@ -76,7 +76,7 @@ def estimate_sizes(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[
 
 def keys_to_make(face: FaceAsset, pose: Pose, options: ExportOptions) -> tuple[int, ...]:
     """Key maps that ``export_face`` would look at and that are not made yet."""
-    wanted: set[int] = set(range(len(face.key_maps))) if options.maps == "all" else set()
+    wanted: set[int] = set(range(len(face.key_maps[:PUBLISHED_KEYS]))) if options.maps == "all" else set()
     if options.mesh == "displaced":
         for shown in _poses(face, pose, options):
             wanted |= set(np.flatnonzero(shown.map_weights.max(axis=0) > _SHARE_THAT_SHOWS).tolist())
@@ -101,7 +101,7 @@ def export_face(
     Raises:
         ExportError: key maps are asked for that are not there yet, or something cannot be written.
     """
-    if options.maps == "all" and any(key_map is None for key_map in face.key_maps):
+    if options.maps == "all" and any(key_map is None for key_map in face.key_maps[:PUBLISHED_KEYS]):
         raise ExportError("Not all of the key expressions' maps are computed yet.", "Wait for them, then export again.")
     total = max(1, sum(size for _, size in estimate_sizes(face, options, stem)))
     done = 0
@@ -181,14 +181,14 @@ def _mesh_names(options: ExportOptions, stem: str) -> tuple[str, ...]:
 
 def _map_names(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[str, ...]:
     if options.maps == "all":
-        return tuple(names.key_map_file(stem, key) for key in range(len(face.key_maps)))
+        return tuple(names.key_map_file(stem, key) for key in range(len(face.key_maps[:PUBLISHED_KEYS])))
     return (names.static_map_file(stem),) if options.maps == "static" else ()
 
 
 def _maps(face: FaceAsset, options: ExportOptions) -> tuple[FloatArray, ...]:
     found: tuple[FloatArray, ...] = (face.static_map,) if options.maps == "static" else ()
     if options.maps == "all":
-        found = tuple(face.map_or_fallback(key) for key in range(len(face.key_maps)))
+        found = tuple(face.map_or_fallback(key) for key in range(len(face.key_maps[:PUBLISHED_KEYS])))
     return tuple(_deepened(map_mm, options) for map_mm in found)
 
 
