@@ -115,6 +115,7 @@ class ExportController(QObject):
         kept["subdivisions"] = int(level) if level in "0123" and level else 0
         kept["texture"] = str(self._settings.value("export/texture", "true")).lower() == "true"
         kept["detail_strength"] = min(max(self._session.view.detail_strength, 0.0), MAX_STRENGTH)
+        kept["detail_bands"] = self._session.view.detail_bands
         options = ExportOptions(**kept, exact=self._session.exact)
         return options if self.map_scale_mm is None else replace(options, map_scale_mm=self.map_scale_mm)
 

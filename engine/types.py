@@ -321,6 +321,11 @@ class FaceAsset:
         return self.static_map
 
 
+BandStrengths = tuple[float, float, float]
+"""Factors on the pores, the fine lines and the wrinkles of the detail (see ``engine.detail.bands``)."""
+AS_FOUND: BandStrengths = (1.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
     """How the viewport draws, independent of whose face it is."""
@@ -330,6 +335,9 @@ class ViewOptions:
     wireframe: bool = False
     detail_strength: float = 1.0
     """Factor on the displacement map, 0 = off."""
+    detail_bands: BandStrengths = AS_FOUND
+    confidence: bool = False
+    """Texture and map are tinted by how well the photo shows the skin (see ``engine.trust``)."""
     light_azimuth_deg: float = -35.0
     """0 = from the viewer, positive = from the viewer's right."""
     light_elevation_deg: float = 35.0

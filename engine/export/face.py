@@ -15,7 +15,7 @@ from engine.errors import ExportError
 from engine.export import names, obj, pictures
 from engine.export.mesh import ExportMesh, export_mesh, refined_counts
 from engine.expressions import PUBLISHED_KEYS, SHAPE_NAMES
-from engine.types import FaceAsset, Pose, Progress
+from engine.types import AS_FOUND, BandStrengths, FaceAsset, Pose, Progress
 
 NEUTRAL = "neutral"
 MAX_SUBDIVISIONS = 3
@@ -42,6 +42,8 @@ class ExportOptions:
     """Depth at full white of the maps: the pack's ``map_scale_mm``."""
     detail_strength: float = 1.0
     """Factor on the detail, in the displaced mesh and in the maps; 1 = as found."""
+    detail_bands: BandStrengths = AS_FOUND
+    """Factors on pores, fine lines and wrinkles (see ``engine.detail.bands``), besides ``detail_strength``."""
     exact: bool = False
     """Blend the key expressions' maps with the paper's masks (see ``engine.rig.pose``)."""
 
@@ -52,6 +54,8 @@ class ExportOptions:
             raise ValueError(f"units: expected one of {', '.join(_MM_PER_UNIT)}, got {self.units}")
         if not 0.0 <= self.detail_strength <= MAX_STRENGTH:
             raise ValueError(f"detail_strength: expected 0..{MAX_STRENGTH:g}, got {self.detail_strength}")
+        if len(self.detail_bands) != 3 or not all(0.0 <= factor <= MAX_STRENGTH for factor in self.detail_bands):
+            raise ValueError(f"detail_bands: expected three in 0..{MAX_STRENGTH:g}, got {self.detail_bands}")
 
 
 def planned_files(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[str, ...]:
@@ -105,6 +109,7 @@ def export_face(
         raise ExportError("Not all of the key expressions' maps are computed yet.", "Wait for them, then export again.")
     total = max(1, sum(size for _, size in estimate_sizes(face, options, stem)))
     done = 0
+    face = yield from _weighed(face, options)
     with FileSet(folder) as files:
         for name, chunks in _contents(face, pose, options, stem):
             yield Progress(f"Writing {name}", min(done / total, 0.99))
@@ -112,6 +117,21 @@ def export_face(
                 done += size
                 yield Progress(f"Writing {name}", min(done / total, 0.99))
         return files.commit()
+
+
+def _weighed(face: FaceAsset, options: ExportOptions) -> Generator[Progress, None, FaceAsset]:
+    """The face with pores, lines and wrinkles as deep as asked for; untouched where the files hold no detail."""
+    if options.detail_bands == AS_FOUND or (options.mesh == "base" and options.maps == "none"):
+        return face
+    from engine.detail.bands import face_steps
+
+    steps = face_steps(face, options.detail_bands)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield Progress("Weighing the detail", 0.0)
 
 
 def _contents(face: FaceAsset, pose: Pose, options: ExportOptions, stem: str) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -238,5 +258,18 @@ def _map_note(options: ExportOptions) -> bytes:
         f"Blender: image as Non-Color; Displacement node with Midlevel 0.5 and Scale {strength:.9g};"
         " Subdivision modifier of type Simple.\n"
         f"Maya + Arnold: colour space Raw; displacement height {strength:.9g}, zero value 0.5.\n"
-        f"The detail is {100 * options.detail_strength:.0f} % as deep as it was found.\n"
+        f"The detail is {100 * options.detail_strength:.0f} % as deep as it was found.\n{_bands_note(options)}"
     ).encode()
+
+
+def _bands_note(options: ExportOptions) -> str:
+    if options.detail_bands == AS_FOUND:
+        return ""
+    from engine.detail.bands import CUTOFFS_MM
+
+    pores, lines, wrinkles = (f"{100 * factor:.0f} %" for factor in options.detail_bands)
+    low, high = CUTOFFS_MM
+    return (
+        f"Of that, pores (below {low:g} mm from crest to crest) {pores}, fine lines (to {high:g} mm) {lines},"
+        f" wrinkles (wider) {wrinkles}.\n"
+    )

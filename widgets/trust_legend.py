@@ -1,0 +1,46 @@
+"""What the colours of the confidence overlay mean, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
+_INSET_PX = 10
+
+
+class TrustLegend(QLabel):
+    """One line of coloured squares with their words."""
+
+    def __init__(self, entries: Iterable[tuple[tuple[int, int, int], str]], parent: QWidget) -> None:
+        """Hidden at first. entries: colour (sRGB) and words of each."""
+        super().__init__(parent)
+        self._parent = parent
+        self.setObjectName("legend")
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        squares = (
+            f'<span style="color:rgb({r},{g},{b})">&#9632;</span>&nbsp;{words.replace(" ", "&nbsp;")}'
+            for (r, g, b), words in entries
+        )
+        self.setText(" &nbsp; ".join(squares))
+        self.setWordWrap(True)
+        self.hide()
+
+    def place(self) -> None:
+        """Lie in the lower left corner of the parent; connect it to whatever tells of the parent's new size."""
+        self.setFixedSize(self._size_for(max(self._parent.width() - 2 * _INSET_PX, 1)))
+        self.move(_INSET_PX, self._parent.height() - self.height() - _INSET_PX)
+
+    def _size_for(self, width: int) -> QSize:
+        self.setWordWrap(False)
+        one_line = self.sizeHint()
+        self.setWordWrap(True)
+        return one_line if one_line.width() <= width else QSize(width, self.heightForWidth(width))
+
+    def set_shown(self, on: bool) -> None:
+        """Show it in its corner, or hide it."""
+        self.setVisible(on)
+        if on:
+            self.place()
