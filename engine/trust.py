@@ -25,7 +25,7 @@ LEGEND: tuple[tuple[tuple[int, int, int], str], ...] = (
 _STRETCHED_FROM, _SEEN_FROM = 0.1, 0.5
 """Visibility at which the unwrapped photo begins to show, and from which it shows alone (see ``engine.unwrap``)."""
 _TINT = 0.5
-_MAP_ALPHA = 110
+_MAP_ALPHA = 75
 
 
 def skin_classes(face: FaceAsset) -> ByteArray:

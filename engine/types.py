@@ -335,15 +335,15 @@ class ViewOptions:
     wireframe: bool = False
     detail_strength: float = 1.0
     """Factor on the displacement map, 0 = off."""
-    detail_bands: BandStrengths = AS_FOUND
-    confidence: bool = False
-    """Texture and map are tinted by how well the photo shows the skin (see ``engine.trust``)."""
     light_azimuth_deg: float = -35.0
     """0 = from the viewer, positive = from the viewer's right."""
     light_elevation_deg: float = 35.0
     unlit: bool = False
     """Texture without shading: the photo's own light only."""
     background: tuple[float, float, float] = (0.16, 0.17, 0.19)
+    detail_bands: BandStrengths = AS_FOUND
+    confidence: bool = False
+    """Texture and map are tinted by how well the photo shows the skin (see ``engine.trust``)."""
 
 
 def mask_of_visible(visibility: FloatArray, threshold: float = 0.05) -> BoolArray:

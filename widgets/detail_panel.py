@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QScrollArea,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -20,12 +21,10 @@ from PySide6.QtWidgets import (
 from engine.arrays import ByteArray, FloatArray, check
 from engine.detail.bands import CUTOFFS_MM
 from engine.expressions import ALL_KEY_NAMES, KEY_NAMES
-from engine.trust import LEGEND
 from engine.types import FaceAsset
 from widgets.detail_strengths import DetailStrengths
 from widgets.plotting import when_plotting_is_ready
-from widgets.style import GAP_PX, MARGIN_PX, PANEL
-from widgets.trust_legend import TrustLegend
+from widgets.style import GAP_PX, MARGIN_PX, PANEL, named
 
 STATIC, BLENDED = "static", "blended"
 """Choices besides the names of the key expressions."""
@@ -41,6 +40,8 @@ DIVERGING: tuple[tuple[float, tuple[int, int, int]], ...] = (
 
 FULL_SCALE_PERCENTILE = 99.5  # a few extreme pixels must not hide the wrinkles
 SMALLEST_SCALE_MM = 0.01
+
+_LEAST_PICTURE_PX = 190  # the map itself and its scale
 
 _EMPTY = "The wrinkles and pores of a face appear here."
 _PENDING = "Blending the maps of this expression …"
@@ -91,7 +92,6 @@ class DetailPanel(QWidget):
         """Show whether the skin is coloured by how well the photo shows it, silently."""
         with QSignalBlocker(self._confidence):
             self._confidence.setChecked(on)
-        self._legend.setVisible(on)
 
     def set_exact(self, exact: bool) -> None:
         """Show whether the maps are blended with the published masks, silently."""
@@ -129,28 +129,43 @@ class DetailPanel(QWidget):
         )
         self._exact.toggled.connect(self.exact_toggled)
         self._confidence = QCheckBox("Seen and in&vented skin")
-        self._confidence.setToolTip("Colour map and face by how well the photo shows the skin")
+        self._confidence.setToolTip(
+            "Colour map and face by how well the photo shows the skin; the legend lies below the face (Ctrl+K)"
+        )
         self._confidence.toggled.connect(self.confidence_toggled)
-        self._legend = TrustLegend(LEGEND, self)
         self.strengths = DetailStrengths(CUTOFFS_MM, self)
+        self._add_all()
+
+    def _add_all(self) -> None:
+        """The panel scrolls where it is too low for map and sliders; the map keeps a size at which one sees something."""
         choice_label = QLabel("&Map")
         choice_label.setBuddy(self._choice)
         top = QHBoxLayout()
         top.addWidget(choice_label)
         top.addWidget(self._choice, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
-        layout.setSpacing(GAP_PX)
-        layout.addLayout(top)
-        layout.addLayout(self._stack, 1)
-        layout.addWidget(self._reading)
-        layout.addWidget(self._legend)
-        layout.addWidget(self.strengths)
+        picture = QWidget()
+        picture.setMinimumHeight(_LEAST_PICTURE_PX)
+        picture.setLayout(self._stack)
         options = QHBoxLayout()
         options.addWidget(self._confidence)
         options.addWidget(self._exact)
         options.addStretch()
+        content = named(QWidget(), "content")
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+        layout.setSpacing(GAP_PX)
+        layout.addLayout(top)
+        layout.addWidget(picture, 1)
+        layout.addWidget(self._reading)
+        layout.addWidget(self.strengths)
         layout.addLayout(options)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
 
     def _build_view(self) -> None:
         import pyqtgraph
@@ -178,10 +193,10 @@ class DetailPanel(QWidget):
             colorMap=colour_map,
             interactive=False,
             orientation="h",
-            label="mm: blue in, red out",
         )
         self._bar.axis.enableAutoSIPrefix(False)  # 0.1 mm, not 100 (x0.001)
         self._bar.layout.setContentsMargins(16, 6, 16, 0)  # room for the numbers at both ends
+        self._bar.setToolTip("mm: blue in, red out")
         self._bar.setImageItem(self._image, insert_in=plot)
         view.scene().sigMouseMoved.connect(self._on_moved)
         view.scene().sigMouseClicked.connect(self._on_clicked)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QSpinBox, QToolButton, QWidget
 
 from engine.types import AS_FOUND, BandStrengths
+from widgets.icons import icon
 from widgets.style import named
 
 MAX_PERCENT = 200
@@ -35,10 +36,12 @@ class DetailStrengths(QWidget):
         grid.setVerticalSpacing(2)
         for row, (title, tip) in enumerate(_ROWS):
             self._add_row(grid, row, title, tip.format(*cutoffs_mm))
-        self.reset = QPushButton("Reset")
+        self.reset = named(QToolButton(), "chip")
+        self.reset.setIcon(icon("reset"))
         self.reset.setToolTip("All detail as it was found: 100 %")
+        self.reset.setAccessibleName("Reset the detail")
         self.reset.clicked.connect(self.reset_requested)
-        grid.addWidget(self.reset, len(_ROWS), 2)
+        grid.addWidget(self.reset, 0, 3)
         grid.setColumnStretch(1, 1)
         self._update_reset()
 

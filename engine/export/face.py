@@ -42,10 +42,10 @@ class ExportOptions:
     """Depth at full white of the maps: the pack's ``map_scale_mm``."""
     detail_strength: float = 1.0
     """Factor on the detail, in the displaced mesh and in the maps; 1 = as found."""
-    detail_bands: BandStrengths = AS_FOUND
-    """Factors on pores, fine lines and wrinkles (see ``engine.detail.bands``), besides ``detail_strength``."""
     exact: bool = False
     """Blend the key expressions' maps with the paper's masks (see ``engine.rig.pose``)."""
+    detail_bands: BandStrengths = AS_FOUND
+    """Factors on pores, fine lines and wrinkles (see ``engine.detail.bands``), besides ``detail_strength``."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.subdivisions <= MAX_SUBDIVISIONS:
