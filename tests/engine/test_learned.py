@@ -27,6 +27,7 @@ from engine.training.skin.person import invent_person
 from engine.training.skin.relief import Relief, express, make_relief
 from engine.training.skin.samples import make_sample
 from engine.training.skin.window import cut, cut_key
+from tests.bench import detail as bench
 from tests.engine.dome import flat_request
 
 N = 256
@@ -260,3 +261,17 @@ def test_without_its_weights_the_photometric_method_stands_in_and_says_so(monkey
     assert best_predictor()[1] == notes
     monkeypatch.setattr(learned, "manifest", dict)
     assert best_predictor()[1] == ()
+
+
+def test_the_bench_says_what_to_do_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learned, "manifest", dict)
+    told = " ".join(bench.measure())
+    assert "engine.training.detail" in told
+    assert "--weights" in told
+    assert "|" not in told, "no table of nothing"
+
+
+def test_the_weights_of_a_run_are_read_by_the_predictor(trained: Path, tmp_path: Path) -> None:
+    network = load_detail_network(detail_ship.write_weights(trained, tmp_path / "weights.safetensors").read_bytes())
+    mean = torch.load(trained, weights_only=True)["mean"]
+    assert all(torch.equal(value, mean[name]) for name, value in network.state_dict().items())
