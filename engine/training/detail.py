@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -26,6 +27,8 @@ from engine.training.detail_ship import ship, validation_picture, write_weights
 from engine.training.skin.batches import SkinExamples, example_stream
 from engine.training.skin.heads import load_heads
 from engine.training.skin.samples import DATA_VERSION
+
+_CHANGE = 0.7  # weight of what an expression changes, beside the relief under it
 
 VALIDATION_SEED = 900_001
 TRAINING_HEADS = tuple(range(1001, 1009))
@@ -125,6 +128,9 @@ def losses(model: DetailNetwork, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     for k in range(K):
         found = model.express(reading, batch["strain"][:, k], batch["guide"][:, k], batch["moved"][:, k])
         expressed = expressed + relief_loss(found, batch["expressed"][:, k], weight) / K
+        # The change for itself: in the sum with the relief at rest, whose errors are larger, it would count for little.
+        change, true_change = found - reading.static, batch["expressed"][:, k] - batch["static"]
+        expressed = expressed + _CHANGE * relief_loss(change, true_change, weight) / K
         error = error + _rms(found - batch["expressed"][:, k], weight).detach() / K
     return {
         "loss": static + expressed + spread,
@@ -147,7 +153,16 @@ def _rate(config: TrainingConfig, step: int) -> float:
     )
 
 
-def train(config: TrainingConfig, folder: Path, *, workers: int, device: str, pack: OpenPack, every: int = 100) -> Path:
+def train(
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    workers: int,
+    device: str,
+    pack: OpenPack,
+    every: int = 100,
+    minutes: float = math.inf,
+) -> Path:
     """Train up to ``config.steps`` and return the checkpoint's path.
 
     Args:
@@ -157,7 +172,9 @@ def train(config: TrainingConfig, folder: Path, *, workers: int, device: str, pa
         device: 'cpu' or 'cuda'.
         pack: whose faces carry the skin.
         every: steps between two checkpoints with validation.
+        minutes: after these the run stops with a checkpoint, to be gone on from.
     """
+    started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     model = DetailNetwork(config.network).to(device)
@@ -176,6 +193,7 @@ def train(config: TrainingConfig, folder: Path, *, workers: int, device: str, pa
     examples = SkinExamples(heads, config.seed, config.crop, config.keys)
     stream = example_stream(examples, state.step * config.fresh, config.fresh, workers)
     pool = Pool(config.pool)
+    end = started + 60.0 * minutes
     began, smooth = time.monotonic() - state.seconds, 0.0
     while state.step < config.steps:
         for group in optimizer.param_groups:
@@ -187,9 +205,12 @@ def train(config: TrainingConfig, folder: Path, *, workers: int, device: str, pa
         state.seconds = time.monotonic() - began
         smooth = found["loss"] if smooth == 0.0 else 0.98 * smooth + 0.02 * found["loss"]
         _say(f"\rstep {state.step}/{config.steps}  loss {smooth:.4f}  {state.seconds / 60:.1f} min")
-        if state.step % every == 0 or state.step == config.steps:
+        late = time.monotonic() > end
+        if state.step % every == 0 or state.step == config.steps or late:
             state.save(checkpoint, config)
             _validate(state, validation, folder, device, smooth)
+        if late:
+            break
     return checkpoint
 
 
@@ -263,6 +284,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="of torch; default: its own choice")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="stop after these with a checkpoint; the same command goes on"
+    )
+    parser.add_argument(
         "--ship", action="store_true", help="write the run's weights and model card to resources/models"
     )
     parser.add_argument("--widths", type=_widths, default=NetworkConfig().widths, help="channels, e.g. 24,48,96,128")
@@ -272,14 +296,14 @@ def main() -> int:
             parser.add_argument(f"--{entry.name.replace('_', '-')}", type=kind, default=entry.default)
     chosen = vars(parser.parse_args())
     folder, device, threads = chosen.pop("folder"), chosen.pop("device"), chosen.pop("threads")
-    workers, shipping = chosen.pop("workers"), chosen.pop("ship")
+    workers, shipping, minutes = chosen.pop("workers"), chosen.pop("ship"), chosen.pop("minutes")
     if threads:
         torch.set_num_threads(threads)
     network = NetworkConfig(widths=chosen.pop("widths"))
     config = TrainingConfig(network=network, **chosen)
     checkpoint = folder / "checkpoint.pt"
     if not shipping:
-        checkpoint = train(config, folder, workers=workers, device=device, pack=load_open_pack())
+        checkpoint = train(config, folder, workers=workers, device=device, pack=load_open_pack(), minutes=minutes)
         _say(f"\nweights so far: {write_weights(checkpoint, folder / 'weights.safetensors')}\n")
     else:
         ship(checkpoint, hardware(device))

@@ -25,12 +25,13 @@ from engine.training.skin.batches import SkinExamples, mirrored, network_planes
 from engine.training.skin.heads import Head, load_heads
 from engine.training.skin.person import invent_person
 from engine.training.skin.relief import Relief, express, make_relief
-from engine.training.skin.samples import make_sample
+from engine.training.skin.samples import known, make_sample, random_smoothness, wanted
 from engine.training.skin.window import cut, cut_key
 from tests.bench import detail as bench
 from tests.engine.dome import flat_request
 
 N = 256
+PLACE = (96, 384, N)
 TINY = NetworkConfig(widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1), key_width=8, key_blocks=1, key_fine=8)
 
 
@@ -124,6 +125,46 @@ def test_creases_deepen_under_compression_and_pores_do_not(head: Head) -> None:
     assert crease[middle].min() < 1.3 * pore[middle].min() < 0
 
 
+def test_what_hides_the_skin_is_to_be_flat_and_counts_in_full(head: Head) -> None:
+    sample = next(
+        s
+        for seed in range(20)
+        if ((s := make_sample(head, np.random.default_rng(seed), (_key("anger"),), PLACE)).bare < 0.1).mean() > 0.01
+    )
+    hidden = (sample.bare < 0.1) & (sample.visibility > 0.9) & (sample.window.skin > 0)
+    static, (expressed,) = wanted(sample)
+    assert np.abs(static[hidden]).max() < 0.1 * np.abs(sample.static_mm).max()
+    assert known(sample)[hidden].min() > 0.9
+    bare = (sample.bare == 1.0) & (sample.window.skin > 0)
+    np.testing.assert_array_equal(static[bare], sample.static_mm[bare])
+    np.testing.assert_allclose(expressed[bare], sample.key_mm[0][bare], atol=1e-6)
+
+
+def test_some_skin_of_the_training_is_smooth_below_all_that_looks_like_relief(head: Head) -> None:
+    rough, smooth = (make_sample(head, np.random.default_rng(7), (), PLACE, smoothness=s) for s in (0.0, 1.0))
+    skin = smooth.window.skin > 0
+    assert rough.static_mm[skin].std() > 0.005
+    assert np.abs(smooth.static_mm).max() == 0.0
+    assert smooth.planes()[0][skin].std() > 0.3 * rough.planes()[0][skin].std()
+    drawn = [random_smoothness(np.random.default_rng(i)) for i in range(200)]
+    assert 0.15 < np.mean(np.array(drawn) > 0) < 0.35
+    assert min(x for x in drawn if x) >= 0.7
+
+
+def test_old_lids_fold_at_least_twice_as_deep_when_they_close(head: Head) -> None:
+    """What the network is judged by must be in its data."""
+    rows, columns = (np.flatnonzero((head.eyes_mm == 0).any(axis)) for axis in (1, 0))
+    step = len(head.skin) // len(head.eyes_mm)
+    place = (int(rows.mean()) * step - 128, int(columns[: len(columns) // 2].mean()) * step // 4 * 4 - 128, N)
+    ratios = []
+    for seed in range(3):
+        sample = make_sample(head, np.random.default_rng(seed), (_key("eye_closed"),), place, 900, _person(0.85))
+        lids = (sample.window.eyes_mm > 1) & (sample.window.eyes_mm < 9) & (sample.window.skin > 0)
+        assert lids.mean() > 0.02
+        ratios.append(sample.key_mm[0][lids].std() / sample.static_mm[lids].std())
+    assert np.median(ratios) > 2.0
+
+
 # -- training ------------------------------------------------------------------------------------------------------
 
 
@@ -151,6 +192,18 @@ def test_training_goes_on_where_it_stopped(trained: Path) -> None:
     fresh = DetailNetwork(TINY).state_dict()
     assert any(not torch.equal(value, fresh[name]) for name, value in content["model"].items())
     assert len(list(trained.parent.glob("validation_*.png"))) == 4
+
+
+def test_a_run_of_some_minutes_stops_with_a_checkpoint(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained.parent, tmp_path / "run")
+    content = torch.load(trained, weights_only=True)
+    config = json.loads(content["config"])
+    config["network"] = TINY
+    longer = TrainingConfig(**{**config, "heads": (1001,), "steps": 50})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detail, "VALIDATION_HEADS", (1001,))
+        path = train(longer, tmp_path / "run", workers=0, device="cpu", pack=load_open_pack(), every=10, minutes=0.0)
+    assert torch.load(path, weights_only=True)["step"] == 5
 
 
 @pytest.fixture

@@ -11,7 +11,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from engine.training.skin.heads import Head
-from engine.training.skin.samples import Sample, known, make_sample, random_keys, random_place
+from engine.training.skin.samples import (
+    Sample,
+    known,
+    make_sample,
+    random_keys,
+    random_place,
+    random_smoothness,
+    wanted,
+)
 
 Planes = dict[str, np.ndarray]
 
@@ -33,7 +41,9 @@ class SkinExamples(Dataset[Planes]):
         rng = np.random.default_rng((self.seed, index))
         head = self.heads[index % len(self.heads)]
         place = random_place(head, rng, self.crop)
-        planes = network_planes(make_sample(head, rng, random_keys(head, rng, place, self.keys), place))
+        smoothness = random_smoothness(rng)
+        keys = random_keys(head, rng, place, self.keys)
+        planes = network_planes(make_sample(head, rng, keys, place, smoothness=smoothness))
         return mirrored(planes) if rng.random() < 0.5 else planes
 
 
@@ -42,15 +52,16 @@ def network_planes(sample: Sample) -> Planes:
     from engine.detail.network import DEPTH_MM
 
     texture, surface = sample.planes()
+    static, expressed = wanted(sample)
     planes = {
         "texture": texture.transpose(2, 0, 1),
         "surface": surface.transpose(2, 0, 1),
-        "static": sample.static_mm[None] / DEPTH_MM,
+        "static": static[None] / DEPTH_MM,
         "weight": known(sample)[None],
         "strain": np.stack([field.strain.transpose(2, 0, 1) for field in sample.fields]),
         "guide": np.stack([field.guide[None] for field in sample.fields]),
         "moved": np.stack([field.moved[None] for field in sample.fields]),
-        "expressed": np.stack([relief[None] for relief in sample.key_mm]) / DEPTH_MM,
+        "expressed": np.stack([relief[None] for relief in expressed]) / DEPTH_MM,
     }
     return {name: np.ascontiguousarray(plane, np.float16) for name, plane in planes.items()}
 

@@ -26,6 +26,8 @@ _THIN_SKIN_MM = (10.0, 26.0)  # distance from the eyes over which thin skin, whi
 _LIP_SKIN_MM = (8.0, 18.0)  # the same from the mouth
 _NIMBLE = 0.8  # how far the skin of nose and lips folds as readily as that of the lids
 _DEEPENED = 3.6  # how much full compression deepens old skin's creases, as a share of their depth
+_OPEN_AT_REST = 0.5  # how much shallower creases of thin skin lie at rest, as a share of their depth
+_CLOSED = 1.1  # how much more than others they deepen
 _SMOOTHED = 0.35  # share of the relief that full stretch removes
 
 
@@ -55,7 +57,7 @@ def make_relief(rng: np.random.Generator, window: Window, person: Person) -> Rel
     fine += _lip_lines(rng, window, t)
     raised = _moles(rng, window, person, t)
     fine += 0.35 * person.moles * raised
-    creases = _creases(rng, along, habit, person, t)
+    creases = _creases(rng, along, habit, person, t) * (1.0 - _OPEN_AT_REST * thin_skin(window))
     rim = smoothstep(window.rim_mm, 0.5, 2.5)
     fine, creases = (_without_wide(relief, t) * rim for relief in (fine, creases))
     return Relief(fine, creases, raised)
@@ -74,19 +76,25 @@ def express(relief: Relief, key: KeyField, window: Window, person: Person) -> Fl
     compression, stretch = (enlarged(key.strain[..., i], size) / 8.0 for i in (0, 1))
     wavelength, proneness = 4.0 * enlarged(key.strain[..., 4], size), enlarged(key.strain[..., 5], size)
     moved = enlarged(key.moved, size)
-    thin = 1.0 - smoothstep(window.eyes_mm, *_THIN_SKIN_MM)
-    nimble = _NIMBLE * np.maximum(window.nose, 1.0 - smoothstep(window.mouth_mm, *_LIP_SKIN_MM))
-    thin = np.maximum(thin, nimble)
+    thin = thin_skin(window)
     onset = person.onset * (1.0 - 0.95 * thin)
     folded = moved * (1.0 - np.exp(-np.maximum(compression - onset, 0.0) / (_SATURATION * (1.0 - 0.85 * thin))))
     smoothed = moved * (1.0 - np.exp(-np.maximum(stretch - 0.03, 0.0) / 0.12)) * (1.0 - folded)
     calm = 1.0 - _SMOOTHED * smoothed
-    creases = relief.creases * calm * (1.0 + _DEEPENED * (0.3 + 0.7 * person.age) * folded)
+    deepened = _DEEPENED * (0.3 + 0.7 * person.age) * (1.0 + _CLOSED * thin)
+    creases = relief.creases * calm * (1.0 + deepened * folded)
     presence = blurred(np.abs(relief.creases), 0.012 * size if size < 400 else 4.0)
     free = 1.0 / (1.0 + presence / 0.04)  # skin that has its crease folds there
     depth = person.fold_mm * folded * np.maximum(proneness, thin) * (wavelength / 6.4) ** 0.5 * free
     guide = _cubic(key.guide, size)
     return _limited(relief.fine * calm + creases + 1.9 * depth * guide * smoothstep(window.rim_mm, 0.5, 2.5))
+
+
+def thin_skin(window: Window) -> FloatArray:
+    """Where skin folds at the least compression and opens again at rest: around the eyes, on nose and lips; (s, s)."""
+    thin = 1.0 - smoothstep(window.eyes_mm, *_THIN_SKIN_MM)
+    nimble = _NIMBLE * np.maximum(window.nose, 1.0 - smoothstep(window.mouth_mm, *_LIP_SKIN_MM))
+    return np.asarray(np.maximum(thin, nimble), np.float32)
 
 
 def _cubic(field: FloatArray, size: int) -> FloatArray:

@@ -14,11 +14,15 @@ from engine.training.skin.camera import photograph
 from engine.training.skin.heads import COARSE, Head
 from engine.training.skin.negatives import cast_shadow, coverings
 from engine.training.skin.person import Person, invent_person
-from engine.training.skin.relief import express, make_relief
+from engine.training.skin.relief import Relief, express, make_relief
 from engine.training.skin.window import Window, cut, cut_key
 
-DATA_VERSION = 3
+DATA_VERSION = 4
 """Raised whenever the same seed gives another example."""
+
+_SMOOTH_SKIN = 0.25  # of the training's examples: hardly any relief below the same spots, shadows and make-up
+_ACTIVE_PLACES = 0.5  # of the training's examples lie where the key expressions fold the skin
+_FOLDS_UNDER_HAIR = 0.25  # what is left of folds that nobody can see
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +62,7 @@ def make_sample(
     place: tuple[int, int, int],
     face_px: float | None = None,
     person: Person | None = None,
+    smoothness: float = 0.0,
 ) -> Sample:
     """Invent a person and a photo of a piece of skin.
 
@@ -68,10 +73,11 @@ def make_sample(
         place: row, column and side of the piece in texels, multiples of 4.
         face_px: width of the face in the photo; drawn if None.
         person: drawn if None.
+        smoothness: 1 takes all relief at rest from the skin, but nothing of what looks like it.
     """
     window = cut(head, *place)
     person = person or invent_person(rng)
-    relief = make_relief(rng, window, person)
+    relief = _smoothed(make_relief(rng, window, person), smoothness)
     static_mm = relief.whole
     albedo = make_albedo(rng, window, relief, person)
     light = shade(rng, window, static_mm, albedo, invent_lighting(rng), cast_shadow(rng, window), person)
@@ -96,8 +102,30 @@ def make_sample(
     )
 
 
+def random_smoothness(rng: np.random.Generator) -> float:
+    """How much of an example's relief is taken away: none of most, nearly all of some."""
+    return float(rng.uniform(0.7, 1.0)) if rng.random() < _SMOOTH_SKIN else 0.0
+
+
+def _smoothed(relief: Relief, smoothness: float) -> Relief:
+    left = np.float32(1.0 - smoothness)
+    return Relief(relief.fine * left, relief.creases * left, relief.raised * left)
+
+
 def random_place(head: Head, rng: np.random.Generator, size: int) -> tuple[int, int, int]:
-    """A piece of the map that is skin for the most part."""
+    """A piece of the map that is skin for the most part, often one that the key expressions fold."""
+    places = [_any_place(head, rng, size) for _ in range(4 if rng.random() < _ACTIVE_PLACES else 1)]
+    return max(places, key=lambda place: float(_activity(head, place).max()))
+
+
+def _activity(head: Head, place: tuple[int, int, int]) -> FloatArray:
+    """How much each key expression but the neutral one strains the skin of a piece of the map, (K - 1,)."""
+    step = len(head.skin) // COARSE
+    rows, columns = (slice(p // step, (p + place[2]) // step, 4) for p in place[:2])
+    return np.asarray(head.key_strain[1:, rows, columns, :2].astype(np.float32).mean(axis=(1, 2, 3)), np.float32)
+
+
+def _any_place(head: Head, rng: np.random.Generator, size: int) -> tuple[int, int, int]:
     n = len(head.skin)
     step = n // COARSE
     for _ in range(20):
@@ -109,15 +137,22 @@ def random_place(head: Head, rng: np.random.Generator, size: int) -> tuple[int, 
 
 def random_keys(head: Head, rng: np.random.Generator, place: tuple[int, int, int], count: int) -> tuple[int, ...]:
     """Key expressions, most often those that fold the skin in this place."""
-    n = len(head.skin)
-    step = n // COARSE
-    rows, columns = (slice(p // step, (p + place[2]) // step, 4) for p in place[:2])
-    activity = head.key_strain[1:, rows, columns, :2].astype(np.float32).mean(axis=(1, 2, 3)) + 0.01
+    activity = _activity(head, place) + 0.01
     chosen = rng.choice(len(activity), count, replace=False, p=activity / activity.sum())
     return tuple(int(k) + 1 for k in chosen)
 
 
 def known(sample: Sample) -> FloatArray:
-    """How much an example says about each texel, (s, s): all where skin is seen, little where it is hidden."""
-    seen = sample.visibility * enlarged(sample.bare, len(sample.bare))
-    return np.asarray(sample.window.skin * (0.1 + 0.9 * seen), np.float32)
+    """How much an example says about each texel, (s, s): all where the photo shows something, be it hair."""
+    return np.asarray(sample.window.skin * (0.1 + 0.9 * sample.visibility), np.float32)
+
+
+def wanted(sample: Sample) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+    """The relief that the network shall find, at rest and under each key, (s, s) mm: none below what hides the skin.
+
+    Judged by the true relief there, which nobody can see, hair and glasses would be free to look like relief.
+    """
+    bare = enlarged(sample.bare, len(sample.bare))
+    static = sample.static_mm * bare
+    left = _FOLDS_UNDER_HAIR + (1.0 - _FOLDS_UNDER_HAIR) * bare
+    return static, tuple(static + (expressed - sample.static_mm) * left for expressed in sample.key_mm)
