@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
+_SHARE_THAT_SHOWS = 0.05  # of a key's map anywhere on the face
 _NO_KEY_MAPS = "The maps of the key expressions need files of this face model that are not imported."
 _NO_KEY_MAPS_HINT = "Import dpmap_rig_net_G.pth and posmaps.npz with --import-facescape, or use --name dpmap_single."
 
@@ -167,8 +168,9 @@ def process_photo(
     face = yield from scaled(build_face(photo, models), 0.1, 0.5)
     closeness: dict[str, float] | None = None
     if options.rig:
-        published = range(min(PUBLISHED_KEYS, len(models.pack.key_weights)))
-        face = yield from scaled(add_key_maps(face, models, published), 0.5, 0.69)
+        shares = _pose_of_photo(face, options).map_weights.max(axis=0)  # the photo's expression may show further keys
+        keys = [key for key, share in enumerate(shares) if key < PUBLISHED_KEYS or share > _SHARE_THAT_SHOWS]
+        face = yield from scaled(add_key_maps(face, models, keys), 0.5, 0.69)
         yield Progress("Comparing the blended maps", 0.69)
         closeness = _closeness(face, models.pack.key_names, options)
     pose = _pose_of_photo(face, options)
