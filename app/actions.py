@@ -50,7 +50,9 @@ MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
     (
         "&Edit",
         (
-            Command("undo", "&Undo", _Standard.Undo, "Take back the last change of the expression", "undo"),
+            Command(
+                "undo", "&Undo", _Standard.Undo, "Take back the last change of the expression or the detail", "undo"
+            ),
             Command("redo", "&Redo", _Standard.Redo, "Do the undone change again", "redo"),
             SEPARATOR,
             Command("photo_expression", "&Photo's Expression", "Ctrl+P", "The expression that the photo shows"),
@@ -73,6 +75,12 @@ MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
             Command("look_clay", "&Clay Look", "Ctrl+2", "Grey: the shape alone"),
             Command("look_map", "&Relief Look", "Ctrl+3", "The displacement map in false colours"),
             Command("wireframe", "&Wireframe", "Ctrl+W", "The edges of the mesh"),
+            Command(
+                "confidence",
+                "&Seen and Invented Skin",
+                "Ctrl+K",
+                "Colour the skin by how well the photo shows it: seen, stretched, invented",
+            ),
             SEPARATOR,
             Command("front", "&Front", "1", "Look from the front (1)", "front"),
             Command("three-quarter", "&Three-quarter", "2", "Look from between front and side (2)", "three-quarter"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
+_SHARE_THAT_SHOWS = 0.05  # of a key's map anywhere on the face
 _NO_KEY_MAPS = "The maps of the key expressions need files of this face model that are not imported."
 _NO_KEY_MAPS_HINT = "Import dpmap_rig_net_G.pth and posmaps.npz with --import-facescape, or use --name dpmap_single."
 
@@ -163,13 +164,16 @@ def process_photo(
     models = yield from scaled(service.models(), 0.0, 0.1)
     if options.rig and not models.pack.has_key_maps:
         raise ModelFileError(_NO_KEY_MAPS, _NO_KEY_MAPS_HINT)
+    from engine.expressions import PUBLISHED_KEYS
     from engine.pipeline import add_key_maps, build_face
 
     start = time.perf_counter() - reading[1]  # loading the models is not this photo's time
     face = yield from scaled(build_face(photo, models), 0.1, 0.5)
     closeness: dict[str, float] | None = None
     if options.rig:
-        face = yield from scaled(add_key_maps(face, models, range(len(models.pack.key_weights))), 0.5, 0.69)
+        shares = _pose_of_photo(face, options).map_weights.max(axis=0)  # the photo's expression may show further keys
+        keys = [key for key, share in enumerate(shares) if key < PUBLISHED_KEYS or share > _SHARE_THAT_SHOWS]
+        face = yield from scaled(add_key_maps(face, models, keys), 0.5, 0.69)
         yield Progress("Comparing the blended maps", 0.69)
         closeness = _closeness(face, models.pack.key_names, options)
     pose = _pose_of_photo(face, options)
@@ -249,9 +253,11 @@ def _pose_of_photo(face: FaceAsset, options: BatchOptions) -> Pose:
 
 def _closeness(face: FaceAsset, names: Sequence[str], options: BatchOptions) -> dict[str, float]:
     """How near the blend at each key expression's own weights comes to its map, 0 = there."""
+    from engine.expressions import PUBLISHED_KEYS
     from engine.rig import closeness
 
-    return dict(zip(names, closeness(face, exact=options.exact).tolist(), strict=True))
+    found = closeness(face, exact=options.exact)[:PUBLISHED_KEYS].tolist()
+    return dict(zip(names[:PUBLISHED_KEYS], found, strict=True))
 
 
 def _rendering(face: FaceAsset, pose: Pose, view: ViewOptions) -> tuple[ByteArray | None, tuple[str, ...]]:

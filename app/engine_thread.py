@@ -22,9 +22,10 @@ class Lane(IntEnum):
 
     PHOTO = 0
     EXPORT = 1
-    BLEND = 2
-    WARM_UP = 3
-    KEY_MAPS = 4
+    DETAIL = 2
+    BLEND = 3
+    WARM_UP = 4
+    KEY_MAPS = 5
 
 
 class Job(QObject):

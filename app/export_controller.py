@@ -18,6 +18,7 @@ from app.engine_thread import EngineThread, Job, Lane
 from app.session import Session
 from engine.errors import AppError
 from engine.export import MAX_STRENGTH, ExportOptions, estimate_sizes, export_face, keys_to_make, safe_stem
+from engine.expressions import PUBLISHED_KEYS
 from engine.steps import scaled
 from engine.types import FaceAsset, Pose, Progress
 from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS
@@ -114,6 +115,7 @@ class ExportController(QObject):
         kept["subdivisions"] = int(level) if level in "0123" and level else 0
         kept["texture"] = str(self._settings.value("export/texture", "true")).lower() == "true"
         kept["detail_strength"] = min(max(self._session.view.detail_strength, 0.0), MAX_STRENGTH)
+        kept["detail_bands"] = self._session.view.detail_bands
         options = ExportOptions(**kept, exact=self._session.exact)
         return options if self.map_scale_mm is None else replace(options, map_scale_mm=self.map_scale_mm)
 
@@ -134,7 +136,7 @@ class ExportController(QObject):
 
     def _show_ready_maps(self) -> None:
         if self._dialog is not None and self._face is not None:
-            maps = self._face.key_maps
+            maps = self._face.key_maps[:PUBLISHED_KEYS]
             self._dialog.set_ready_maps(sum(key_map is not None for key_map in maps), len(maps))
 
     @Slot()

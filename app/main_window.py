@@ -23,17 +23,20 @@ from app.points_controller import PointsController
 from app.problems import ProblemReporter
 from app.recent import RecentPhotos
 from app.session import Session
+from app.shown_face import ShownFace
 from app.view_controller import ViewController
 from app.window_commands import WindowCommands
 from engine.errors import AppError
 from engine.mesh_lines import lines_over_photo
-from engine.types import FaceAsset, Photo, Progress, ViewOptions
+from engine.trust import LEGEND
+from engine.types import FaceAsset, Photo, Progress
 from widgets.detail_panel import DetailPanel
 from widgets.elided_label import ElidedLabel
 from widgets.expression_panel import ExpressionPanel
 from widgets.overlay import OverlayCard
 from widgets.photo_panel import PhotoPanel
 from widgets.progress_bar import WorkBar
+from widgets.trust_legend import TrustLegend
 from widgets.view_panel import ViewPanel
 from widgets.viewport import Viewport
 
@@ -81,11 +84,15 @@ class MainWindow(QMainWindow):
         self._points_due = QTimer(self, singleShot=True, interval=0)  # after the face itself
         self._points_due.timeout.connect(self._show_points)
         self._make_widgets()
+        self.shown_face = ShownFace(self.session, self.engine_thread, self)
         self.expressions = ExpressionController(self.session, parent=self)
         self.photos = PhotoController(self.session, engine, self.engine_thread, self)
         self.points = PointsController(self.session, engine, self.engine_thread, self.photos, self.photo_panel, self)
-        self.detail = DetailController(self.session, self.engine_thread, self.detail_panel, self)
-        self.views = ViewController(self.session, self.viewport, self)
+        undo_stack = self.expressions.undo_stack
+        self.detail = DetailController(
+            self.session, self.engine_thread, self.shown_face, self.detail_panel, undo_stack, self
+        )
+        self.views = ViewController(self.session, self.shown_face, self.viewport, self)
         self.packs = PackController(engine, self.engine_thread, self, settings)
         self.packs.changed.connect(self._on_pack_changed)
         self.packs.said.connect(self.say)
@@ -104,6 +111,7 @@ class MainWindow(QMainWindow):
     def _make_widgets(self) -> None:
         self.viewport = Viewport()
         self.card = OverlayCard(self.viewport)
+        self.legend = TrustLegend(LEGEND, self.viewport)
         self.setCentralWidget(self.viewport)
         self.photo_panel = PhotoPanel(self)
         self.view_panel = ViewPanel()
@@ -161,10 +169,9 @@ class MainWindow(QMainWindow):
         session = self.session
         session.photo_changed.connect(self._on_photo_changed)
         session.face_changed.connect(self._on_face_changed)
-        session.face_refined.connect(self.detail_panel.set_face)
         session.weights_changed.connect(self.expression_panel.set_weights)
-        session.view_changed.connect(self._on_view_changed)
-        session.exact_changed.connect(self.detail_panel.set_exact)
+        session.view_changed.connect(self.view_panel.set_view)
+        session.view_changed.connect(lambda view: self.legend.set_shown(view.confidence))
         session.progress_changed.connect(self._on_progress_changed)
         self.photos.failed.connect(self._on_photo_failed)
         self.points.failed.connect(self.problems.report)
@@ -184,14 +191,13 @@ class MainWindow(QMainWindow):
         panel.symmetry_toggled.connect(self.expressions.set_symmetric)
         self.view_panel.view_edited.connect(self.session.set_view)
         self.view_panel.camera_requested.connect(self.views.look_from)
-        self.detail_panel.strength_edited.connect(self._on_strength_edited)
-        self.detail_panel.exact_toggled.connect(self.session.set_exact)
         self.viewport.camera_edited.connect(self.session.set_camera)
         self.viewport.view_edited.connect(self.session.set_view)
         self.viewport.camera_requested.connect(self.views.look_from)
         self.viewport.failed.connect(self._on_no_opengl)
         self.viewport.painted.connect(self._on_painted)
-        self.viewport.resized.connect(self.card.centre)
+        for overlay in (self.card.centre, self.legend.place):
+            self.viewport.resized.connect(overlay)
         self.photo_panel.photo_dropped.connect(self.commands.open_source)
         self.photo_panel.open_requested.connect(self.commands.choose_photo)
         self.photo_panel.face_picked.connect(self.photos.pick_face)
@@ -294,7 +300,6 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_face_changed(self, face: FaceAsset | None) -> None:
         self._points_due.start()
-        self.detail_panel.set_face(face)
         self.expression_panel.setEnabled(face is not None)
         for key in ("export", "save_picture", "photo_expression", "reset_expression", "adjust_points"):
             self.actions_by_key[key].setEnabled(face is not None)
@@ -304,15 +309,6 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(_TITLE if face is None else f"{face.photo.name} - {_TITLE}")
         self.say(_INVITATION if face is None else wording.describe_face(face))
         self._update_card()
-
-    @Slot(object)
-    def _on_view_changed(self, view: ViewOptions) -> None:
-        self.view_panel.set_view(view)
-        self.detail_panel.set_strength(view.detail_strength)
-
-    @Slot(float)
-    def _on_strength_edited(self, factor: float) -> None:
-        self.commands.edit_view(detail_strength=factor)
 
     @Slot(object)
     def _on_progress_changed(self, progress: Progress | None) -> None:

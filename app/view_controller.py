@@ -9,9 +9,10 @@ from typing import Protocol
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from app.session import Session
+from app.shown_face import ShownFace
 from engine.camera import OrbitCamera
 from engine.render.state import RenderState
-from engine.types import FaceAsset
+from engine.types import AS_FOUND, FaceAsset, ViewOptions
 
 REST_MS = 80
 """After this long without a change the picture is drawn in full quality; with the drawing it must stay below 200 ms."""
@@ -52,11 +53,13 @@ class StateView(Protocol):
 class ViewController(QObject):
     """Keeps the viewport's state equal to the session."""
 
-    def __init__(self, session: Session, view: StateView, parent: QObject | None = None) -> None:
+    def __init__(self, session: Session, shown: ShownFace, view: StateView, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._shown = shown
         self._view = view
         self._was_light = False
+        self._plain_view = session.view
         self._drawn: tuple[object, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._on_rest)
@@ -64,9 +67,10 @@ class ViewController(QObject):
         self._refined.timeout.connect(self._on_refined)
         session.pose_changed.connect(self._on_moved)
         session.camera_changed.connect(self._on_moved)
-        session.view_changed.connect(self._on_moved)
-        session.face_refined.connect(self._on_face_refined)
+        session.view_changed.connect(self._on_view_changed)
         session.face_changed.connect(self._on_face_changed)
+        shown.refined.connect(self._on_face_refined)
+        shown.changed.connect(self._on_shown_changed)
 
     @Slot(str)
     def look_from(self, name: str) -> None:
@@ -76,6 +80,14 @@ class ViewController(QObject):
             return
         azimuth, elevation = CAMERA_VIEWS[name]
         self._session.set_camera(replace(self._session.camera, azimuth_deg=azimuth, elevation_deg=elevation))
+
+    @Slot(object)
+    def _on_view_changed(self, view: ViewOptions) -> None:
+        """Strengths of bands and colours of confidence arrive with the drawn face instead."""
+        view = replace(view, detail_bands=AS_FOUND, confidence=False)
+        if view != self._plain_view:
+            self._plain_view = view
+            self._on_moved()
 
     @Slot()
     def _on_moved(self) -> None:
@@ -105,6 +117,13 @@ class ViewController(QObject):
         self._push(interactive=self._rest.isActive())
 
     @Slot(object)
+    def _on_shown_changed(self, face: FaceAsset | None) -> None:
+        """The same face is drawn in another way: a drag of its strengths counts as a movement."""
+        self._drawn = () if face is None else face.key_maps
+        if self._session.pose is not None:
+            self._on_moved()
+
+    @Slot(object)
     def _on_face_changed(self, face: FaceAsset | None) -> None:
         self._drawn = () if face is None else face.key_maps
         self._session.set_camera(framing(face))
@@ -119,7 +138,8 @@ class ViewController(QObject):
     def _push(self, interactive: bool) -> None:
         s = self._session
         self._was_light = interactive
-        if s.face is None or s.pose is None:
+        face = self._shown.face
+        if face is None or s.pose is None:
             self._view.show_state(None)
         else:
-            self._view.show_state(RenderState(s.face, s.pose, s.view, s.camera, interactive))
+            self._view.show_state(RenderState(face, s.pose, s.view, s.camera, interactive))

@@ -163,6 +163,7 @@ class WindowCommands(QObject):
             "place_points": window.points.place,
             "find": self.find_expression,
             "wireframe": self.toggle_wireframe,
+            "confidence": window.detail.toggle_confidence,
             "full_screen": self.toggle_full_screen,
             "shortcuts": lambda: help_dialogs.shortcut_dialog(window).open(),
             "about": lambda: help_dialogs.about_dialog(window, window.pack_title).open(),

@@ -104,13 +104,41 @@ KEY_EXPRESSIONS: tuple[tuple[str, dict[str, float]], ...] = (
 )
 """The 20 key expressions in order, each with its weights on the 51 shapes."""
 
+EXTRA_KEY_EXPRESSIONS: tuple[tuple[str, dict[str, float]], ...] = (
+    ("squint", _both("eyeSquint", 1.0)),
+    ("look_down", _both("eyeLookDown", 1.0)),
+    ("look_in", _both("eyeLookIn", 1.0)),
+    ("look_out", _both("eyeLookOut", 1.0)),
+    ("eye_wide", _both("eyeWide", 1.0)),
+    ("upper_lip_raiser", _both("mouthUpperUp", 1.0)),
+    ("lower_lip_depressor", _both("mouthLowerDown", 1.0)),
+    ("lips_together", {"mouthClose": 1.0}),
+    ("lip_stretcher", _both("mouthStretch", 1.0)),
+    ("lip_presser", _both("mouthPress", 1.0)),
+    ("lower_chin_raiser", {"mouthShrugLower": 1.0}),
+    ("sneer", _both("noseSneer", 1.0)),
+)
+"""Ours: keys for the 22 shapes that the 20 leave without detail, numbered after them."""
+
 KEY_NAMES: tuple[str, ...] = tuple(name for name, _ in KEY_EXPRESSIONS)
+PUBLISHED_KEYS = len(KEY_EXPRESSIONS)
+"""Key maps that are exported; a pack may have further ones behind them."""
+ALL_KEY_NAMES: tuple[str, ...] = KEY_NAMES + tuple(name for name, _ in EXTRA_KEY_EXPRESSIONS)
 
 
 def key_weights() -> FloatArray:
     """Weights of the key expressions: (20, 51) float32, row k = the ``a`` of key k, row 0 = zeros (neutral)."""
-    table = np.zeros((len(KEY_EXPRESSIONS), len(SHAPES)), np.float32)
-    for row, (_, weights) in zip(table, KEY_EXPRESSIONS, strict=True):
+    return _weight_table(KEY_EXPRESSIONS)
+
+
+def all_key_weights() -> FloatArray:
+    """The same with the extra keys after them, (32, 51) float32: every shape appears in a row."""
+    return _weight_table(KEY_EXPRESSIONS + EXTRA_KEY_EXPRESSIONS)
+
+
+def _weight_table(expressions: tuple[tuple[str, dict[str, float]], ...]) -> FloatArray:
+    table = np.zeros((len(expressions), len(SHAPES)), np.float32)
+    for row, (_, weights) in zip(table, expressions, strict=True):
         for name, weight in weights.items():
             row[SHAPE_INDEX[name]] = weight
     return table

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from engine.arrays import FloatArray, check
 from engine.camera import rotation_matrix
+from engine.expressions import PUBLISHED_KEYS
 from engine.packs.pack import ModelPack
 from engine.types import FaceAsset, Pose, RigBasis
 
@@ -166,12 +167,14 @@ def _run_shares(keys: _Keys, run: slice, active: IndexArray, moved: IndexArray, 
 def paper_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
     """The masks as published: M_k = sum_j a_j h_kj A_j, M_0 the rest; (V, K) float32, rows sum to 1.
 
-    Where the sum passes 1 it is scaled back, so that depths keep their range.
+    Only the published keys take part; further ones of a pack have no share. Where the sum passes 1 it is scaled back, so
+    that depths keep their range.
 
     Source: FaceScape (CVPR 2020), section 5, as implemented by its authors' follow-up.
     """
     shares = ((rig.key_weights * weights) @ rig.activation).T.astype(np.float32)  # (V, K)
     shares[:, 0] = 0.0
+    shares[:, PUBLISHED_KEYS:] = 0.0
     total = shares.sum(1)
     shares /= np.maximum(total, 1.0)[:, None]
     shares[:, 0] = np.maximum(0.0, 1.0 - total)
@@ -201,7 +204,8 @@ def blend_maps(face: FaceAsset, posed: Pose) -> FloatArray:
 def closeness(face: FaceAsset, *, exact: bool = False) -> FloatArray:
     """RMS(D(h_k) - D_k) / RMS(D_k) of each key over the skin that it moves: (K,) float32, [0] = 0.
 
-    Moved skin: where the key's own activations reach a fifth of their largest. nan where that is nowhere, or without relief.
+    Moved skin: where the key's own activations reach a fifth of their largest. nan where that is nowhere, without
+    relief and without a map.
     """
     from engine.rasterize import uv_raster
 
@@ -209,6 +213,9 @@ def closeness(face: FaceAsset, *, exact: bool = False) -> FloatArray:
     faces = face.topology.faces[: face.topology.skin.faces[1]]
     result = np.zeros(len(face.key_maps), np.float32)
     for k in range(1, len(result)):
+        if face.key_maps[k] is None:
+            result[k] = np.nan
+            continue
         reach = np.sqrt((face.rig.key_weights[k] ** 2) @ face.rig.activation**2).astype(np.float32)
         skin = face.topology.skin.vertices[1]
         moved = raster.interpolate(reach[:, None], faces)[..., 0] > 0.2 * reach[:skin].max()

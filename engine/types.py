@@ -321,6 +321,11 @@ class FaceAsset:
         return self.static_map
 
 
+BandStrengths = tuple[float, float, float]
+"""Factors on the pores, the fine lines and the wrinkles of the detail (see ``engine.detail.bands``)."""
+AS_FOUND: BandStrengths = (1.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
     """How the viewport draws, independent of whose face it is."""
@@ -336,6 +341,9 @@ class ViewOptions:
     unlit: bool = False
     """Texture without shading: the photo's own light only."""
     background: tuple[float, float, float] = (0.16, 0.17, 0.19)
+    detail_bands: BandStrengths = AS_FOUND
+    confidence: bool = False
+    """Texture and map are tinted by how well the photo shows the skin (see ``engine.trust``)."""
 
 
 def mask_of_visible(visibility: FloatArray, threshold: float = 0.05) -> BoolArray:

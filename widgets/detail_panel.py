@@ -1,4 +1,4 @@
-"""The displacement map as a picture with its scale in mm, which map to show, and the strength of the detail."""
+"""The displacement map as a picture with its scale in mm, which map to show, and the strengths of the detail."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from PySide6.QtGui import QShowEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSlider,
-    QSpinBox,
+    QScrollArea,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
 )
 
-from engine.arrays import FloatArray, check
-from engine.expressions import KEY_NAMES
+from engine.arrays import ByteArray, FloatArray, check
+from engine.detail.bands import CUTOFFS_MM
+from engine.expressions import ALL_KEY_NAMES, KEY_NAMES
 from engine.types import FaceAsset
+from widgets.detail_strengths import DetailStrengths
 from widgets.plotting import when_plotting_is_ready
-from widgets.style import GAP_PX, MARGIN_PX, PANEL
+from widgets.style import GAP_PX, MARGIN_PX, PANEL, named
 
 STATIC, BLENDED = "static", "blended"
 """Choices besides the names of the key expressions."""
@@ -40,18 +40,19 @@ DIVERGING: tuple[tuple[float, tuple[int, int, int]], ...] = (
 
 FULL_SCALE_PERCENTILE = 99.5  # a few extreme pixels must not hide the wrinkles
 SMALLEST_SCALE_MM = 0.01
-STRENGTH_MAX_PERCENT = 200
+
+_LEAST_PICTURE_PX = 190  # the map itself and its scale
 
 _EMPTY = "The wrinkles and pores of a face appear here."
 _PENDING = "Blending the maps of this expression …"
 
 
 class DetailPanel(QWidget):
-    """Shows one displacement map at a time; reports the chosen map and the edited strength."""
+    """Shows one displacement map at a time; reports the chosen map; ``strengths`` reports its own edits."""
 
-    strength_edited = Signal(float)  # factor on the map, 0..2
     map_chosen = Signal(str)  # STATIC, BLENDED or a key expression's name: answer BLENDED with set_blended
     exact_toggled = Signal(bool)
+    confidence_toggled = Signal(bool)
     shown = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -60,6 +61,7 @@ class DetailPanel(QWidget):
         self._face: FaceAsset | None = None
         self._blended: FloatArray | None = None
         self._shown: FloatArray | None = None
+        self._overlay_rgba: ByteArray | None = None
         self._view: Any = None  # pyqtgraph.GraphicsLayoutWidget, built when first needed
         self._build_started = False
         self._build_layout()
@@ -80,11 +82,16 @@ class DetailPanel(QWidget):
         if self.chosen() == BLENDED:
             self._show_map()
 
-    def set_strength(self, factor: float) -> None:
-        """Show the strength of the detail, 1 = as found, silently."""
-        for control in (self._slider, self._percent):
-            with QSignalBlocker(control):
-                control.setValue(round(100 * factor))
+    def set_overlay(self, rgba: ByteArray | None) -> None:
+        """Lay a picture over the map, (H, W, 4) uint8 RGBA; None takes it away."""
+        self._overlay_rgba = rgba
+        if self._view is not None:
+            self._overlay.setImage(rgba) if rgba is not None else self._overlay.clear()
+
+    def set_confidence(self, on: bool) -> None:
+        """Show whether the skin is coloured by how well the photo shows it, silently."""
+        with QSignalBlocker(self._confidence):
+            self._confidence.setChecked(on)
 
     def set_exact(self, exact: bool) -> None:
         """Show whether the maps are blended with the published masks, silently."""
@@ -121,39 +128,44 @@ class DetailPanel(QWidget):
             "Off: at its own sliders each key expression shows its own map."
         )
         self._exact.toggled.connect(self.exact_toggled)
+        self._confidence = QCheckBox("Seen and in&vented skin")
+        self._confidence.setToolTip(
+            "Colour map and face by how well the photo shows the skin; the legend lies below the face (Ctrl+K)"
+        )
+        self._confidence.toggled.connect(self.confidence_toggled)
+        self.strengths = DetailStrengths(CUTOFFS_MM, self)
+        self._add_all()
+
+    def _add_all(self) -> None:
+        """The panel scrolls where it is too low for map and sliders; the map keeps a size at which one sees something."""
         choice_label = QLabel("&Map")
         choice_label.setBuddy(self._choice)
         top = QHBoxLayout()
         top.addWidget(choice_label)
         top.addWidget(self._choice, 1)
-        layout = QVBoxLayout(self)
+        picture = QWidget()
+        picture.setMinimumHeight(_LEAST_PICTURE_PX)
+        picture.setLayout(self._stack)
+        options = QHBoxLayout()
+        options.addWidget(self._confidence)
+        options.addWidget(self._exact)
+        options.addStretch()
+        content = named(QWidget(), "content")
+        layout = QVBoxLayout(content)
         layout.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         layout.setSpacing(GAP_PX)
         layout.addLayout(top)
-        layout.addLayout(self._stack, 1)
+        layout.addWidget(picture, 1)
         layout.addWidget(self._reading)
-        layout.addLayout(self._strength_row())
-        layout.addWidget(self._exact)
-
-    def _strength_row(self) -> QGridLayout:
-        self._slider = QSlider(Qt.Orientation.Horizontal)
-        self._slider.setPageStep(10)
-        self._percent = QSpinBox()
-        self._percent.setObjectName("weight")
-        self._percent.setSuffix(" %")
-        for control in (self._slider, self._percent):
-            control.setRange(0, STRENGTH_MAX_PERCENT)
-            control.setValue(100)
-            control.setToolTip("How deep the detail is on the face: 0 % none, 100 % as found, 200 % doubled")
-            control.setAccessibleName("Detail strength")
-            control.valueChanged.connect(self._on_strength)
-        label = QLabel("Strength")
-        row = QGridLayout()
-        row.addWidget(label, 0, 0)
-        row.addWidget(self._slider, 0, 1)
-        row.addWidget(self._percent, 0, 2)
-        row.setColumnStretch(1, 1)
-        return row
+        layout.addWidget(self.strengths)
+        layout.addLayout(options)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
 
     def _build_view(self) -> None:
         import pyqtgraph
@@ -172,21 +184,25 @@ class DetailPanel(QWidget):
         colour_map = pyqtgraph.ColorMap(places, np.array(colours, np.uint8))
         self._image = pyqtgraph.ImageItem(axisOrder="row-major", autoDownsample=True)
         plot.addItem(self._image)
+        self._overlay = pyqtgraph.ImageItem(axisOrder="row-major", autoDownsample=True)
+        self._overlay.setZValue(1)  # above the map
+        plot.addItem(self._overlay)
         self._bar = pyqtgraph.ColorBarItem(
             values=(-1, 1),
             width=12,
             colorMap=colour_map,
             interactive=False,
             orientation="h",
-            label="mm: blue in, red out",
         )
         self._bar.axis.enableAutoSIPrefix(False)  # 0.1 mm, not 100 (x0.001)
         self._bar.layout.setContentsMargins(16, 6, 16, 0)  # room for the numbers at both ends
+        self._bar.setToolTip("mm: blue in, red out")
         self._bar.setImageItem(self._image, insert_in=plot)
         view.scene().sigMouseMoved.connect(self._on_moved)
         view.scene().sigMouseClicked.connect(self._on_clicked)
         self._view, self._plot = view, plot
         self._stack.addWidget(view)
+        self.set_overlay(self._overlay_rgba)
         self._show_map()
 
     def _fill_choices(self) -> None:
@@ -195,7 +211,7 @@ class DetailPanel(QWidget):
         keys = self._face.key_maps if self._face is not None else (None,) * len(KEY_NAMES)
         entries = [("Detail in the photo", STATIC, self._face is not None)]
         entries.append(("Current expression (blended)", BLENDED, self._face is not None))
-        for name, key_map in zip(KEY_NAMES, keys, strict=False):
+        for name, key_map in zip(ALL_KEY_NAMES, keys, strict=False):
             entries.append((f"Key expression: {_title(name)}", name, key_map is not None))
         with QSignalBlocker(self._choice):
             self._choice.clear()
@@ -214,7 +230,7 @@ class DetailPanel(QWidget):
         choice = self.chosen()
         if choice == STATIC:
             return self._face.static_map
-        return self._blended if choice == BLENDED else self._face.key_maps[KEY_NAMES.index(choice)]
+        return self._blended if choice == BLENDED else self._face.key_maps[ALL_KEY_NAMES.index(choice)]
 
     def _show_map(self) -> None:
         shown = self._map()
@@ -252,7 +268,7 @@ class DetailPanel(QWidget):
         column, row = int(np.floor(point.x())), int(np.floor(point.y()))
         H, W = self._shown.shape
         if 0 <= row < H and 0 <= column < W:
-            self._reading.setText(f"{self._shown[row, column]:+.2f} mm under the cursor")
+            self._reading.setText(_depth_text(float(self._shown[row, column])))
         else:
             self._describe()
 
@@ -264,9 +280,13 @@ class DetailPanel(QWidget):
         self._show_map()
         self.map_chosen.emit(self.chosen())
 
-    def _on_strength(self, percent: int) -> None:
-        self.set_strength(percent / 100)
-        self.strength_edited.emit(percent / 100)
+
+def _depth_text(depth_mm: float) -> str:
+    """One depth, signed, with the word for it."""
+    text = f"{depth_mm:+.2f}"
+    if float(text) == 0.0:
+        return "0.00 mm (level)"
+    return f"{text} mm ({'bump' if depth_mm > 0 else 'dent'})"
 
 
 def _title(key_name: str) -> str:

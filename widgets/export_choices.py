@@ -38,7 +38,10 @@ def strength_box(most: float) -> QSpinBox:
     box.setSingleStep(10)
     box.setSuffix(" %")
     box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-    box.setToolTip("How deep the detail is, in the mesh and in the maps: 100 % as found; starts as in the window")
+    box.setToolTip(
+        "How deep the detail is, in the mesh and in the maps: 100 % as found; starts as in the window.\n"
+        "Pores, fine lines and wrinkles are as deep as in the Detail panel."
+    )
     return box
 
 

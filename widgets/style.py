@@ -135,6 +135,7 @@ QStatusBar QLabel {{ color: {MUTED}; padding: 0 4px; }}
 QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 
 QLabel#heading {{ color: {MUTED}; font-weight: 600; }}
+QLabel#legend {{ color: {TEXT}; background: rgba(36, 39, 45, 200); border-radius: 5px; padding: 4px 8px; }}
 QLabel#muted, QLabel[active="false"] {{ color: {MUTED}; }}
 QLabel[active="true"] {{ color: {TEXT}; }}
 QFrame#card {{ background: rgba(36, 39, 45, 235); border: 1px solid {BORDER}; border-radius: 12px; }}

@@ -19,6 +19,7 @@ _DEEPEST_MM = 0.55  # valley of the widest folds, from the surface around them t
 _DEEPENED = 0.5  # how much deeper full compression makes the lines that are there already
 _STRETCH_ONSET, _STRETCH_SATURATION = 0.03, 0.12
 _SMOOTHED = 0.4  # share of the static relief that full stretch removes
+_GUIDED = (0.005, 0.025)  # compression over which the guide of a learned predictor sets in
 _MOVED_MM = (0.1, 0.5)  # skin that moves less than this stays as it is
 _UNIAXIAL = (0.15, 0.6)  # difference of the principal strains over the compression: below, no direction is preferred
 
@@ -48,6 +49,19 @@ class WrinkleResponse:
     """(n, n) float32 in [0.6, 1.5]: factor on the static relief, 1 where nothing happens."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldGuide:
+    """Where one key expression would fold the skin, on the grid of g x g texels; how deep is left open."""
+
+    strain: Strain
+    profile: FloatArray
+    """(g, g) float32: cross section of the folds, about -0.6 .. 0.4, 0 where nothing would fold."""
+    moved: FloatArray
+    """(g, g) float32 in [0, 1]: 0 where the skin stays as it is."""
+    wavelength_mm: FloatArray
+    proneness: FloatArray
+
+
 class WrinkleField:
     """The wrinkle pattern of one person's skin; each key expression uncovers the part that it compresses."""
 
@@ -70,25 +84,44 @@ class WrinkleField:
         gain = 1.0 + _DEEPENED * folded - _SMOOTHED * stretched * (1.0 - folded)
         return WrinkleResponse(self._relief(strain, folded * self._proneness), enlarged(gain, self._n))
 
+    def guide(self, deformation_mm: FloatArray) -> FoldGuide:
+        """Place and direction of the folds for a deformation (m, m, 3) float32 mm, as if they were all equally deep."""
+        deformation_mm = enlarged(deformation_mm, self._m)
+        strain = self._grid.strain(deformation_mm)
+        moved = smoothstep(np.sqrt((deformation_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
+        present = smoothstep(strain.compression, *_GUIDED) * moved
+        strength, cosine = self._waves(strain, present > 0)
+        profile = np.minimum(1.25 * strength, 1.0) * present * _profile(cosine)
+        return FoldGuide(strain, np.asarray(profile, np.float32), moved, self._wavelength_mm, self._proneness)
+
+    def _waves(self, strain: Strain, wanted: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Strength (m, m) and cosine of the phase (m, m) of the folds where ``wanted`` (m, m)."""
+        active = np.flatnonzero(wanted)
+        wave: FloatArray = np.zeros((self._m * self._m, 2), np.float32)
+        if len(active):
+            frequency = self._grid.frequency(strain.direction, self._wavelength_mm).reshape(-1, 2)[active]
+            wave[active] = _carrier(frequency, active, self._m, self._seed)
+        real, imaginary = np.moveaxis(wave.reshape(self._m, self._m, 2), -1, 0)
+        strength = np.sqrt(real**2 + imaginary**2)
+        return strength, real / np.maximum(strength, 1e-6)
+
     def _relief(self, strain: Strain, folded: FloatArray) -> FloatArray:
         """Folds (n, n) mm where ``folded`` (m, m) in [0, 1] is above 0."""
         import cv2
 
         uniaxial = smoothstep(np.asarray(strain.difference / np.maximum(strain.compression, 1e-6)), *_UNIAXIAL)
         depth = _DEEPEST_MM * folded * uniaxial * self._wavelength_mm / _WAVELENGTH_MM[1]
-        active = np.flatnonzero(depth > 1e-4)
-        if not len(active):
+        if not (depth > 1e-4).any():
             return np.zeros((self._n, self._n), np.float32)
-        frequency = self._grid.frequency(strain.direction, self._wavelength_mm).reshape(-1, 2)[active]
-        wave = np.zeros((self._m * self._m, 2), np.float32)
-        wave[active] = _carrier(frequency, active, self._m, self._seed)
-        real, imaginary = np.moveaxis(wave.reshape(self._m, self._m, 2), -1, 0)
-        strength = np.sqrt(real**2 + imaginary**2)
-        cosine = real / np.maximum(strength, 1e-6)
-        cosine = cv2.resize(cosine, (self._n, self._n), interpolation=cv2.INTER_CUBIC)
+        strength, cosine = self._waves(strain, depth > 1e-4)
+        phase = np.asarray(cv2.resize(cosine, (self._n, self._n), interpolation=cv2.INTER_CUBIC), np.float32)
         broken = enlarged(np.minimum(1.25 * strength, 1.0) * depth, self._n)  # lines end where the noise has no energy
-        profile = np.float32(_MEAN_PROFILE) - ((1.0 - np.clip(cosine, -1.0, 1.0)) * np.float32(0.5)) ** _SHARPNESS
-        return np.asarray(np.maximum(broken, 0.0) * profile, np.float32)
+        return np.asarray(np.maximum(broken, 0.0) * _profile(np.clip(phase, -1.0, 1.0)), np.float32)
+
+
+def _profile(cosine: FloatArray) -> FloatArray:
+    """Cross section of a fold over its phase: sharp valleys, round ridges, zero mean."""
+    return np.asarray(np.float32(_MEAN_PROFILE) - ((1.0 - cosine) * np.float32(0.5)) ** _SHARPNESS, np.float32)
 
 
 def _approach(value: FloatArray, onset: float, scale: float) -> FloatArray:

@@ -14,8 +14,8 @@ from engine.atomic import FileSet
 from engine.errors import ExportError
 from engine.export import names, obj, pictures
 from engine.export.mesh import ExportMesh, export_mesh, refined_counts
-from engine.expressions import SHAPE_NAMES
-from engine.types import FaceAsset, Pose, Progress
+from engine.expressions import PUBLISHED_KEYS, SHAPE_NAMES
+from engine.types import AS_FOUND, BandStrengths, FaceAsset, Pose, Progress
 
 NEUTRAL = "neutral"
 MAX_SUBDIVISIONS = 3
@@ -44,6 +44,8 @@ class ExportOptions:
     """Factor on the detail, in the displaced mesh and in the maps; 1 = as found."""
     exact: bool = False
     """Blend the key expressions' maps with the paper's masks (see ``engine.rig.pose``)."""
+    detail_bands: BandStrengths = AS_FOUND
+    """Factors on pores, fine lines and wrinkles (see ``engine.detail.bands``), besides ``detail_strength``."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.subdivisions <= MAX_SUBDIVISIONS:
@@ -52,6 +54,8 @@ class ExportOptions:
             raise ValueError(f"units: expected one of {', '.join(_MM_PER_UNIT)}, got {self.units}")
         if not 0.0 <= self.detail_strength <= MAX_STRENGTH:
             raise ValueError(f"detail_strength: expected 0..{MAX_STRENGTH:g}, got {self.detail_strength}")
+        if len(self.detail_bands) != 3 or not all(0.0 <= factor <= MAX_STRENGTH for factor in self.detail_bands):
+            raise ValueError(f"detail_bands: expected three in 0..{MAX_STRENGTH:g}, got {self.detail_bands}")
 
 
 def planned_files(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[str, ...]:
@@ -76,7 +80,7 @@ def estimate_sizes(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[
 
 def keys_to_make(face: FaceAsset, pose: Pose, options: ExportOptions) -> tuple[int, ...]:
     """Key maps that ``export_face`` would look at and that are not made yet."""
-    wanted: set[int] = set(range(len(face.key_maps))) if options.maps == "all" else set()
+    wanted: set[int] = set(range(len(face.key_maps[:PUBLISHED_KEYS]))) if options.maps == "all" else set()
     if options.mesh == "displaced":
         for shown in _poses(face, pose, options):
             wanted |= set(np.flatnonzero(shown.map_weights.max(axis=0) > _SHARE_THAT_SHOWS).tolist())
@@ -101,10 +105,11 @@ def export_face(
     Raises:
         ExportError: key maps are asked for that are not there yet, or something cannot be written.
     """
-    if options.maps == "all" and any(key_map is None for key_map in face.key_maps):
+    if options.maps == "all" and any(key_map is None for key_map in face.key_maps[:PUBLISHED_KEYS]):
         raise ExportError("Not all of the key expressions' maps are computed yet.", "Wait for them, then export again.")
     total = max(1, sum(size for _, size in estimate_sizes(face, options, stem)))
     done = 0
+    face = yield from _weighed(face, options)
     with FileSet(folder) as files:
         for name, chunks in _contents(face, pose, options, stem):
             yield Progress(f"Writing {name}", min(done / total, 0.99))
@@ -112,6 +117,21 @@ def export_face(
                 done += size
                 yield Progress(f"Writing {name}", min(done / total, 0.99))
         return files.commit()
+
+
+def _weighed(face: FaceAsset, options: ExportOptions) -> Generator[Progress, None, FaceAsset]:
+    """The face with pores, lines and wrinkles as deep as asked for; untouched where the files hold no detail."""
+    if options.detail_bands == AS_FOUND or (options.mesh == "base" and options.maps == "none"):
+        return face
+    from engine.detail.bands import face_steps
+
+    steps = face_steps(face, options.detail_bands)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield Progress("Weighing the detail", 0.0)
 
 
 def _contents(face: FaceAsset, pose: Pose, options: ExportOptions, stem: str) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -181,14 +201,14 @@ def _mesh_names(options: ExportOptions, stem: str) -> tuple[str, ...]:
 
 def _map_names(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[str, ...]:
     if options.maps == "all":
-        return tuple(names.key_map_file(stem, key) for key in range(len(face.key_maps)))
+        return tuple(names.key_map_file(stem, key) for key in range(len(face.key_maps[:PUBLISHED_KEYS])))
     return (names.static_map_file(stem),) if options.maps == "static" else ()
 
 
 def _maps(face: FaceAsset, options: ExportOptions) -> tuple[FloatArray, ...]:
     found: tuple[FloatArray, ...] = (face.static_map,) if options.maps == "static" else ()
     if options.maps == "all":
-        found = tuple(face.map_or_fallback(key) for key in range(len(face.key_maps)))
+        found = tuple(face.map_or_fallback(key) for key in range(len(face.key_maps[:PUBLISHED_KEYS])))
     return tuple(_deepened(map_mm, options) for map_mm in found)
 
 
@@ -238,5 +258,18 @@ def _map_note(options: ExportOptions) -> bytes:
         f"Blender: image as Non-Color; Displacement node with Midlevel 0.5 and Scale {strength:.9g};"
         " Subdivision modifier of type Simple.\n"
         f"Maya + Arnold: colour space Raw; displacement height {strength:.9g}, zero value 0.5.\n"
-        f"The detail is {100 * options.detail_strength:.0f} % as deep as it was found.\n"
+        f"The detail is {100 * options.detail_strength:.0f} % as deep as it was found.\n{_bands_note(options)}"
     ).encode()
+
+
+def _bands_note(options: ExportOptions) -> str:
+    if options.detail_bands == AS_FOUND:
+        return ""
+    from engine.detail.bands import CUTOFFS_MM
+
+    pores, lines, wrinkles = (f"{100 * factor:.0f} %" for factor in options.detail_bands)
+    low, high = CUTOFFS_MM
+    return (
+        f"Of that, pores (below {low:g} mm from crest to crest) {pores}, fine lines (to {high:g} mm) {lines},"
+        f" wrinkles (wider) {wrinkles}.\n"
+    )

@@ -17,7 +17,7 @@ from engine.atomic import FileSet
 from engine.export import names, obj, pictures
 from engine.export.face import NEUTRAL, blended_map, mesh_tail
 from engine.export.mesh import ExportMesh, export_mesh
-from engine.expressions import SHAPE_NAMES
+from engine.expressions import PUBLISHED_KEYS, SHAPE_NAMES
 from engine.types import FaceAsset, Pose, Progress, Topology
 
 SCHEMA_VERSION = 1
@@ -100,7 +100,7 @@ def write_results(
         ExportError: something cannot be written.
         ValueError: a key map is missing.
     """
-    if options.maps == "rig" and any(key_map is None for key_map in face.key_maps):
+    if options.maps == "rig" and any(key_map is None for key_map in face.key_maps[:PUBLISHED_KEYS]):
         raise ValueError("key_maps: expected all of them for maps 'rig', some are None")
     start = time.perf_counter()
     clipped: list[float] = []
@@ -131,7 +131,7 @@ def _contents(
     if options.maps == "single":
         yield names.static_map_file(stem), formats.detail_map(face.static_map)
     else:
-        for key in range(len(face.key_maps)):
+        for key in range(len(face.key_maps[:PUBLISHED_KEYS])):
             yield names.key_map_file(stem, key), formats.detail_map(face.map_or_fallback(key))
     if render is not None:
         yield f"{stem}_render.jpg", pictures.jpeg_file(render)

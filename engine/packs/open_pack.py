@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 PACK_FILE = "packs/open/open_pack.npz"
 _DENSE_POINTS = 468
+_CACHE_BYTES = 2 << 30
+"""Room for the maps of about ten photos."""
 _MAP_SCALE_MM = 1.5
 """Depth at full white of exported maps: deeper than any fold the predictors make."""
 
@@ -49,7 +51,6 @@ class OpenPack:
     name = "open"
     title = "Open face model"
     map_scale_mm = _MAP_SCALE_MM
-    notes: tuple[str, ...] = ()
     slow_detail = False
     has_key_maps = True
     photo_view = ViewOptions()
@@ -78,8 +79,8 @@ class OpenPack:
         identities = self._core.shape[3]
         self.identity_mean: FloatArray = np.zeros(identities, np.float32)
         self.identity_sd: FloatArray = arrays["identity_sd"]
-        self.key_weights = expressions.key_weights()
-        self.key_names = expressions.KEY_NAMES
+        self.key_weights = expressions.all_key_weights()
+        self.key_names = expressions.ALL_KEY_NAMES
         self.base_texture: ByteArray = arrays["base_texture"]
         self.eye_charts = tuple(EyeChart(*(float(x) for x in row)) for row in arrays["eye_charts"])
         self.landmark_vertices: IntArray = arrays["landmarks"]
@@ -133,14 +134,20 @@ class OpenPack:
         )
 
     @functools.cached_property
-    def _detail(self) -> DetailPredictor:
-        from engine.detail.photometric import PhotometricPredictor
+    def _detail(self) -> tuple[DetailPredictor, tuple[str, ...]]:
+        from engine.detail.learned import best_predictor
+        from engine.detail.map_cache import MapCache, default_folder
 
-        return PhotometricPredictor()
+        return best_predictor(MapCache(default_folder(self.name), _CACHE_BYTES))
 
     def predictor(self) -> DetailPredictor:
-        """The photometric predictor, which remembers the last face between its maps."""
-        return self._detail
+        """The learned predictor or its stand-in, which remembers the last face between its maps."""
+        return self._detail[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the learned detail is missing, where it is."""
+        return self._detail[1]
 
     def landmarks(self, photo: Photo, detector: LandmarkDetector, box: FaceBox | None) -> Landmarks:
         """The 68 points and the dense ones.

@@ -89,8 +89,11 @@ class ModelPack(Protocol):
 
     # The stages of the pipeline that a model does in its own way.
 
-    notes: tuple[str, ...]
-    """Sentences that belong into every result: what the pack had to do without."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that belong into every result: what the pack had to do without."""
+        ...
+
     slow_detail: bool
     """A map takes seconds: the window makes those that an expression shows, and no others."""
     has_key_maps: bool

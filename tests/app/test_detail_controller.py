@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from app.detail_controller import DetailController
 from app.engine_thread import EngineThread
 from app.expression_controller import ExpressionController
 from app.session import Session
+from app.shown_face import ShownFace
+from engine.detail.bands import texel_mm, weighted
 from engine.rig import blend_maps, pose
 from tests import synthetic
 from widgets.detail_panel import BLENDED, STATIC, DetailPanel
@@ -30,12 +34,10 @@ def thread(qapp):
 def panel(qtbot, session, thread):
     panel = DetailPanel()
     qtbot.addWidget(panel)
-    session.face_changed.connect(panel.set_face)
-    session.face_refined.connect(panel.set_face)
-    session.exact_changed.connect(panel.set_exact)
-    panel.exact_toggled.connect(session.set_exact)
+    panel.drawn = ShownFace(session, thread, panel)
     panel.expressions = ExpressionController(session, parent=panel)
-    panel.controller = DetailController(session, thread, panel, panel)
+    stack = panel.expressions.undo_stack
+    panel.controller = DetailController(session, thread, panel.drawn, panel, stack, panel)
     panel.show()
     qtbot.waitUntil(lambda: panel._view is not None, timeout=5000)
     session.set_face(synthetic.make_asset())
@@ -119,3 +121,56 @@ def test_a_new_face_forgets_the_map_of_the_last_one(panel, session, qtbot):
     assert panel._blended is None
     qtbot.waitUntil(lambda: panel._blended is not None)
     np.testing.assert_array_equal(panel._blended, shown_blend(session))
+
+
+def test_a_drag_of_a_band_is_one_step_of_undo_and_reset_another(panel, session, qtbot):
+    strengths, stack = panel.strengths, panel.expressions.undo_stack
+    for percent in (120, 150, 180):
+        strengths.sliders[3].setValue(percent)
+    strengths.sliders[3].sliderReleased.emit()
+    strengths.sliders[0].setValue(50)
+    strengths.sliders[0].sliderReleased.emit()
+    assert session.view.detail_bands == (1.0, 1.0, 1.8)
+    assert session.view.detail_strength == 0.5
+    strengths.reset.click()
+    assert (session.view.detail_bands, session.view.detail_strength) == ((1.0, 1.0, 1.0), 1.0)
+    assert not strengths.reset.isEnabled()
+    stack.undo()
+    assert (session.view.detail_bands, session.view.detail_strength) == ((1.0, 1.0, 1.8), 0.5)
+    assert strengths.numbers[3].value() == 180
+    stack.undo()
+    stack.undo()
+    assert (session.view.detail_bands, session.view.detail_strength) == ((1.0, 1.0, 1.0), 1.0)
+    stack.redo()
+    assert session.view.detail_bands == (1.0, 1.0, 1.8)
+
+
+def test_undo_of_the_detail_leaves_the_rest_of_the_view(panel, session):
+    panel.strengths.numbers[1].setValue(0)
+    session.set_view(replace(session.view, look="clay"))
+    panel.expressions.undo_stack.undo()
+    assert session.view.detail_bands == (1.0, 1.0, 1.0)
+    assert session.view.look == "clay"
+
+
+def test_the_picture_of_the_map_is_as_deep_as_the_face(panel, session, qtbot):
+    found = session.face.static_map
+    panel.strengths.numbers[3].setValue(0)
+    qtbot.waitUntil(lambda: panel._shown is not found)
+    texel = texel_mm(session.face.topology, session.face.rig.neutral)
+    np.testing.assert_array_equal(panel._image.image, weighted(found, texel, (1.0, 1.0, 0.0)))
+    choose(panel, BLENDED)
+    qtbot.waitUntil(lambda: panel._blended is not None)
+    np.testing.assert_array_equal(panel._blended, blend_maps(panel.drawn.face, session.pose))
+
+
+def test_confidence_lies_over_the_map_and_the_textured_face(panel, session, qtbot):
+    session.set_view(replace(session.view, look="clay"))
+    panel._confidence.click()
+    assert session.view.confidence
+    assert session.view.look == "texture"
+    qtbot.waitUntil(lambda: panel._overlay.image is not None)
+    assert panel._overlay.image.shape == (*session.face.static_map.shape, 4)
+    panel.controller.toggle_confidence()
+    assert not panel._confidence.isChecked()
+    assert panel._overlay.image is None

@@ -203,8 +203,34 @@ def test_looks_and_views_from_the_menu_reach_the_panels(with_face):
 
 
 def test_detail_strength_is_part_of_the_view(with_face):
-    with_face.detail_panel.strength_edited.emit(0.25)
+    with_face.detail_panel.strengths.numbers[0].setValue(25)
     assert with_face.session.view.detail_strength == 0.25
+    assert with_face.actions_by_key["undo"].isEnabled()
+    with_face.actions_by_key["undo"].trigger()
+    assert with_face.session.view.detail_strength == 1.0
+
+
+def test_strengths_of_bands_reach_the_viewport_and_the_export(with_face, qtbot):
+    found = with_face.session.face
+    with_face.detail_panel.strengths.numbers[3].setValue(180)
+    qtbot.waitUntil(lambda: with_face.viewport._newest().face.static_map is not found.static_map)
+    assert with_face.session.face is found
+    with_face.commands.export()
+    dialog = with_face.commands._export.dialog
+    assert dialog.options().detail_bands == (1.0, 1.0, 1.8)
+    dialog.reject()
+
+
+def test_confidence_colours_the_face_and_says_what_they_mean(with_face, qtbot):
+    found = with_face.session.face.texture.image
+    with_face.commands.edit_view(look="clay")
+    with_face.actions_by_key["confidence"].trigger()
+    qtbot.waitUntil(lambda: with_face.viewport._newest().face.texture.image is not found)
+    assert with_face.session.view.look == "texture"
+    assert with_face.legend.isVisible()
+    with_face.actions_by_key["confidence"].trigger()
+    assert with_face.viewport._newest().face.texture.image is found
+    assert not with_face.legend.isVisible()
 
 
 def test_the_view_can_be_saved_as_a_picture(with_face, monkeypatch, tmp_path):

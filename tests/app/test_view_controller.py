@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.engine_thread import EngineThread
 from app.expression_controller import ExpressionController
 from app.session import Session
+from app.shown_face import ShownFace
 from app.view_controller import CAMERA_VIEWS, REFINE_MS, REST_MS, ViewController, framing
 from engine.expressions import KEY_NAMES, SHAPE_INDEX
 from tests import synthetic
@@ -32,8 +34,16 @@ def board():
 
 
 @pytest.fixture
-def controllers(session, board):
-    return ExpressionController(session, invented_pose), ViewController(session, board)
+def thread(qapp):
+    thread = EngineThread()
+    yield thread
+    assert thread.stop()
+
+
+@pytest.fixture
+def controllers(session, thread, board):
+    shown = ShownFace(session, thread)
+    return ExpressionController(session, invented_pose), ViewController(session, shown, board)
 
 
 def test_a_face_is_shown_with_its_pose_and_goes(controllers, session, board):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
+from pathlib import Path
 
 from tests.environment import prepare, prepared_display
 
 PARTS = ("start", "stages", "window", "fit", "rig", "turned", "accuracy")
-ON_REQUEST = ("gallery", "faces", "network")
+ON_REQUEST = ("gallery", "faces", "network", "detail")
 """Parts that write files or take long: only when named."""
 FACESCAPE = "facescape"
 """Takes arguments of its own: the imported pack, beside the original program."""
@@ -25,6 +27,9 @@ def main() -> int:
     known = f"any of: {', '.join(PARTS)} (default: all of these); {', '.join(ON_REQUEST)}"
     known += f"; or '{FACESCAPE} --help': the imported FaceScape pack, beside a copy of the original program"
     parser.add_argument("parts", nargs="*", metavar="NAME", help=known)
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="for 'detail': the network's weights to judge, *.safetensors"
+    )
     chosen = parser.parse_args()
     if unknown := set(chosen.parts) - {*PARTS, *ON_REQUEST}:
         parser.error(f"there is no measurement called {', '.join(sorted(unknown))}; choose {known}")
@@ -33,7 +38,8 @@ def main() -> int:
 
         for part in chosen.parts or PARTS:
             sys.stdout.write(f"\n## {part}\n\n")
-            for line in measures.MEASURES[part]():
+            measure = partial(measures.detail, chosen.weights) if part == "detail" else measures.MEASURES[part]
+            for line in measure():
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
     return 0

@@ -7,6 +7,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from engine.detail.bands import face_steps
 from engine.export import ExportOptions, export_face
 from engine.expressions import SHAPE_INDEX
 from engine.rig import pose
@@ -61,6 +62,25 @@ def test_published_masks_reach_the_shapes_of_a_set(face, tmp_path):
     differ = np.abs(pose(face.rig, weights).map_weights - pose(face.rig, weights, True).map_weights).max()
     assert differ > 0.1
     assert np.abs(found[True] - found[False]).max() > 0.01
+
+
+def test_bands_reach_the_maps_and_the_mesh_as_in_the_window(face, tmp_path):
+    bands = (0.0, 0.5, 2.0)
+    drawn = finish(face_steps(face, bands))[0]
+    same = {"mesh": "displaced", "maps": "all", "map_scale_mm": 2.0}
+    weighed = vertices(face, tmp_path / "a", detail_bands=bands, **same)
+    np.testing.assert_array_equal(weighed, vertices(drawn, tmp_path / "b", **same))
+    assert np.abs(weighed - vertices(face, tmp_path / "c", **same)).max() > 0.01
+    for name in ("a_dpmap_0.png", "a_dpmap_19.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert "pores (below 2 mm from crest to crest) 0 %" in (tmp_path / "a" / "a_dpmap.txt").read_text()
+    assert "pores" not in (tmp_path / "b" / "a_dpmap.txt").read_text()
+
+
+@pytest.mark.parametrize("bands", [(1.0, 1.0), (1.0, -0.1, 1.0), (1.0, 1.0, 2.1)])
+def test_impossible_bands_are_named(bands):
+    with pytest.raises(ValueError, match="detail_bands"):
+        ExportOptions(detail_bands=bands)
 
 
 @pytest.mark.parametrize("strength", [-0.1, 2.5, float("nan")])

@@ -70,8 +70,9 @@ def test_hover_reads_the_depth_under_the_cursor(panel):
     relief = np.zeros((N, N))
     relief[3, 7], relief[7, 3] = 0.12, -0.34
     panel.set_face(_face_with(relief))
-    assert _hover(panel, 7.5, 3.5) == "+0.12 mm under the cursor"
-    assert _hover(panel, 3.5, 7.5) == "-0.34 mm under the cursor"
+    assert _hover(panel, 7.5, 3.5) == "+0.12 mm (bump)"
+    assert _hover(panel, 3.5, 7.5) == "-0.34 mm (dent)"
+    assert _hover(panel, 20.5, 20.5) == "0.00 mm (level)"
     assert _hover(panel, -5, 3) == "-0.34 mm (in) to +0.12 mm (out)"
 
 
@@ -128,17 +129,55 @@ def test_published_masks_are_reported_and_not_echoed(panel, qtbot):
     assert not panel._exact.isChecked()
 
 
-def test_strength_is_reported_once_and_not_echoed(panel, qtbot):
-    factors = []
-    panel.strength_edited.connect(factors.append)
-    panel._slider.setValue(140)
+def test_strength_is_reported_once_and_not_echoed(panel):
+    strengths, factors = panel.strengths, []
+    strengths.strength_edited.connect(factors.append)
+    strengths.sliders[0].setValue(140)
     assert factors == [1.4]
-    assert panel._percent.value() == 140
-    panel._percent.setValue(30)
+    assert strengths.numbers[0].value() == 140
+    strengths.numbers[0].setValue(30)
     assert factors == [1.4, 0.3]
-    panel.set_strength(2.0)
+    strengths.set_strength(2.0)
     assert factors == [1.4, 0.3]
-    assert (panel._slider.value(), panel._percent.value()) == (200, 200)
+    assert (strengths.sliders[0].value(), strengths.numbers[0].value()) == (200, 200)
+
+
+def test_bands_are_reported_together_and_not_echoed(panel, qtbot):
+    strengths, edits = panel.strengths, []
+    strengths.bands_edited.connect(edits.append)
+    strengths.sliders[1].setValue(0)
+    strengths.numbers[3].setValue(150)
+    assert edits == [(0.0, 1.0, 1.0), (0.0, 1.0, 1.5)]
+    strengths.set_bands((1.0, 1.2, 1.0))
+    assert len(edits) == 2
+    assert [number.value() for number in strengths.numbers] == [100, 100, 120, 100]
+    assert strengths.reset.isEnabled()
+    with qtbot.waitSignal(strengths.reset_requested):
+        strengths.reset.click()
+    strengths.set_bands((1.0, 1.0, 1.0))
+    assert not strengths.reset.isEnabled()
+    assert "2 mm" in strengths.sliders[1].toolTip()
+    assert "5 mm" in strengths.sliders[3].toolTip()
+
+
+def test_the_overlay_colours_the_map_it_lies_on(panel):
+    panel.set_face(_face_with(np.zeros((N, N))))
+    plain = _colour(panel, N / 4, N / 2)
+    rgba = np.zeros((N, N, 4), np.uint8)
+    rgba[:, : N // 2] = (0, 200, 0, 120)
+    panel.set_overlay(rgba)
+    assert _colour(panel, N / 4, N / 2)[1] > plain[1] + 40
+    assert _colour(panel, 3 * N / 4, N / 2) == plain
+    panel.set_overlay(None)
+    assert _colour(panel, N / 4, N / 2) == plain
+
+
+def test_maps_of_further_keys_can_be_chosen(panel):
+    face = synthetic.make_asset()
+    sneer = synthetic.make_map(9)
+    panel.set_face(replace(face, key_maps=(*face.key_maps, *(None,) * 11, sneer)))
+    panel._choice.setCurrentIndex(panel._choice.findData("sneer"))
+    assert np.array_equal(panel._image.image, sneer)
 
 
 def test_no_face_shows_no_map(panel):

@@ -1,0 +1,1 @@
+"""Procedural skin: endless training data for the detail network, made from seeds alone."""

@@ -1,0 +1,53 @@
+"""What the colours of the confidence overlay mean, in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import QLabel, QWidget
+
+_INSET_PX = 10
+_PADDING_PX = 10  # more than that of the style sheet
+
+
+class TrustLegend(QLabel):
+    """One line of coloured squares with their words."""
+
+    def __init__(self, entries: Iterable[tuple[tuple[int, int, int], str]], parent: QWidget) -> None:
+        """Hidden at first. entries: colour (sRGB) and words of each."""
+        super().__init__(parent)
+        self._parent = parent
+        self.setObjectName("legend")
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        squares = (
+            f'<span style="color:rgb({r},{g},{b})">&#9632;</span>&nbsp;{words.replace(" ", "&nbsp;")}'
+            for (r, g, b), words in entries
+        )
+        self.setText(" &nbsp; ".join(squares))
+        self.setWordWrap(True)
+        self.hide()
+
+    def place(self) -> None:
+        """Lie in the lower left corner of the parent; connect it to whatever tells of the parent's new size."""
+        self.setFixedSize(self._size_within(max(self._parent.width() - 2 * _INSET_PX, 1)))
+        self.move(_INSET_PX, self._parent.height() - self.height() - _INSET_PX)
+
+    def _size_within(self, width: int) -> QSize:
+        """One line where it fits, else as many as need be (QLabel itself counts with its last width)."""
+        document = QTextDocument()
+        document.setDefaultFont(self.font())
+        document.setDocumentMargin(0)
+        document.setHtml(self.text())
+        width = min(math.ceil(document.idealWidth()) + 2 * _PADDING_PX, width)
+        document.setTextWidth(width - 2 * _PADDING_PX)
+        return QSize(width, math.ceil(document.size().height()) + _PADDING_PX)
+
+    def set_shown(self, on: bool) -> None:
+        """Show it in its corner, or hide it."""
+        self.setVisible(on)
+        if on:
+            self.place()
