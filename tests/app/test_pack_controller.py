@@ -131,6 +131,12 @@ def made(window: MainWindow) -> set[int]:
     return {k for k, key_map in enumerate(window.session.face.key_maps) if key_map is not None}
 
 
+def settled(window, qtbot) -> None:
+    """Wait for the engine, and for the window to have taken what it delivered: deliveries hold the pack they carry."""
+    qtbot.waitUntil(window.engine_thread.is_idle, timeout=PATIENCE_MS)
+    QApplication.processEvents()
+
+
 def test_switched_there_and_back_the_shown_photo_is_made_again(window, qtbot, tmp_path):
     photos.portrait().save(tmp_path / "anna.png")
     assert window.pack_label.text() == "Open face model"
@@ -229,6 +235,7 @@ def test_a_pack_in_use_is_let_go_of_before_it_is_removed(window, qtbot, pack_fol
         return real(folder, maps)
 
     monkeypatch.setattr(import_controller, "remove", remove)
+    settled(window, qtbot)
     entry(window, IMPORT).trigger()
     dialog = window.findChild(ImportDialog)
     qtbot.waitUntil(dialog._remove.isEnabled, timeout=PATIENCE_MS)
@@ -258,6 +265,7 @@ def test_an_import_that_fails_leaves_the_pack_in_use(window, qtbot, pack_folder,
         raise ModelFileError("It is broken.", "Take another.")
 
     monkeypatch.setattr(import_controller, "convert", broken)
+    settled(window, qtbot)
     entry(window, IMPORT).trigger()
     dialog = window.findChild(ImportDialog)
     dialog._add([original])
@@ -303,6 +311,7 @@ def test_imported_from_the_menu_the_pack_is_in_use_and_removed_it_is_not(window,
     shutil.rmtree(pack_folder)
     assert not entry(window, FACESCAPE).isEnabled()
     original = standin.make(tmp_path / "original", networks=False)
+    settled(window, qtbot)
     entry(window, IMPORT).trigger()
     dialog = window.findChild(ImportDialog)
     assert dialog.isVisible()
@@ -312,6 +321,7 @@ def test_imported_from_the_menu_the_pack_is_in_use_and_removed_it_is_not(window,
     qtbot.waitUntil(lambda: window.pack_label.text() == "FaceScape", timeout=PATIENCE_MS)
     assert checked(window) == [FACESCAPE]
     dialog._main.click()  # OK
+    settled(window, qtbot)
     entry(window, IMPORT).trigger()
     dialog = next(dialog for dialog in window.findChildren(ImportDialog) if dialog.isVisible())
     qtbot.waitUntil(dialog._remove.isEnabled, timeout=PATIENCE_MS)
