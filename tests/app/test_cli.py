@@ -384,11 +384,8 @@ def test_interrupted_batch_leaves_no_halves(tmp_path):
     photos.mkdir()
     for index in range(3):
         shutil.copy(SAMPLES / "portrait_obama.jpg", photos / f"{index}.jpg")
-    code = (
-        "import signal, sys; from app import cli\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may have left it ignored
-        "sys.exit(cli.main(sys.argv[1:]))"
-    )
+    code = "import signal as s, sys; from app import cli; s.signal(s.SIGINT, s.default_int_handler)"  # ignored in some shells
+    code += "; sys.exit(cli.main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "--input", str(photos), "--output", str(out), "--blendshapes"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
         deadline = time.monotonic() + 120
