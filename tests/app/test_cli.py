@@ -384,17 +384,8 @@ def test_interrupted_batch_leaves_no_halves(tmp_path):
     photos.mkdir()
     for name in ("0.jpg", "1.jpg", "2.jpg"):
         shutil.copy(SAMPLES / "portrait_obama.jpg", photos / name)
-    heeding = "from signal import *; signal(SIGINT, default_int_handler)"  # some shells have it ignored
-    command = [
-        sys.executable,
-        "-c",
-        f"{heeding}; {MAIN}",
-        "--input",
-        str(photos),
-        "--output",
-        str(out),
-        "--blendshapes",
-    ]
+    code = "from signal import *; signal(SIGINT, default_int_handler); " + MAIN  # some shells have it ignored
+    command = [sys.executable, "-c", code, "--input", str(photos), "--output", str(out), "--blendshapes"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
         deadline = time.monotonic() + 120
         while not any(out.glob("*/.detailed-face-*/*")) and child.poll() is None and time.monotonic() < deadline:
