@@ -25,14 +25,14 @@ from engine.types import Progress
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLES = ROOT / "resources" / "samples"
+MAIN = "import sys; from app import cli; sys.exit(cli.main(sys.argv[1:]))"
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "QT_QPA_PLATFORM": ""}
 
 
 def start(*arguments: object, cwd: Path = ROOT, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
-    code = "import sys; from app import cli; sys.exit(cli.main(sys.argv[1:]))"
     environment = {**os.environ, **NO_DISPLAY, "PYTHONPATH": str(ROOT), **changes}
-    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-c", MAIN, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
@@ -382,13 +382,9 @@ def test_without_a_display_the_sample_is_worked_on(tmp_path):
 def test_interrupted_batch_leaves_no_halves(tmp_path):
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
-    for index in range(3):
-        shutil.copy(SAMPLES / "portrait_obama.jpg", photos / f"{index}.jpg")
-    code = (
-        "import signal, sys; from app import cli\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may have left it ignored
-        "sys.exit(cli.main(sys.argv[1:]))"
-    )
+    for name in ("0.jpg", "1.jpg", "2.jpg"):
+        shutil.copy(SAMPLES / "portrait_obama.jpg", photos / name)
+    code = "from signal import *; signal(SIGINT, default_int_handler); " + MAIN  # some shells have it ignored
     command = [sys.executable, "-c", code, "--input", str(photos), "--output", str(out), "--blendshapes"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
         deadline = time.monotonic() + 120
