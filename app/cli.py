@@ -175,8 +175,10 @@ def _switches(chosen: argparse.Namespace) -> DetailSwitches:
 def _switches_offered(wanted: DetailSwitches) -> int:
     """DONE where the imported pack offers what is wanted of its networks."""
     from engine.packs.facescape.data import default_folder, pack_files
-    from engine.packs.facescape.switches import offered_with
+    from engine.packs.facescape.switches import DetailSwitches, offered_with
 
+    if wanted == DetailSwitches():
+        return DONE
     offered = offered_with(pack_files(default_folder()))
     if wanted.preview and not offered.preview:
         _complain(f"--preview {_NEEDS_NETWORKS}")

@@ -47,8 +47,8 @@ def run_side_by_side(programs: Mapping[str, Sequence[Sequence[str]]], at_once: i
     crew = _Crew(variables, max(map(len, programs)))
     try:
         with ThreadPoolExecutor(at_once) as pool:
-            outcomes = [pool.submit(crew.run, name, commands) for name, commands in programs.items()]
             try:
+                outcomes = [pool.submit(crew.run, name, commands) for name, commands in programs.items()]
                 return [outcome.result() for outcome in outcomes]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)

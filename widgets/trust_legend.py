@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QWidget
 
 _INSET_PX = 10
-_PADDING_PX = 10  # more than that of the style sheet
+_PADDING_PX = 12  # more than that of the style sheet, so that rounding breaks no line
 
 
 class TrustLegend(QLabel):
@@ -33,18 +33,16 @@ class TrustLegend(QLabel):
 
     def place(self) -> None:
         """Lie in the lower left corner of the parent; connect it to whatever tells of the parent's new size."""
-        self.setFixedSize(self._size_within(max(self._parent.width() - 2 * _INSET_PX, 1)))
+        self.setFixedWidth(min(self._one_line_px(), max(self._parent.width() - 2 * _INSET_PX, 1)))
+        self.setFixedHeight(self.heightForWidth(self.width()))  # QLabel counts with the width that it has
         self.move(_INSET_PX, self._parent.height() - self.height() - _INSET_PX)
 
-    def _size_within(self, width: int) -> QSize:
-        """One line where it fits, else as many as need be (QLabel itself counts with its last width)."""
+    def _one_line_px(self) -> int:
         document = QTextDocument()
         document.setDefaultFont(self.font())
         document.setDocumentMargin(0)
         document.setHtml(self.text())
-        width = min(math.ceil(document.idealWidth()) + 2 * _PADDING_PX, width)
-        document.setTextWidth(width - 2 * _PADDING_PX)
-        return QSize(width, math.ceil(document.size().height()) + _PADDING_PX)
+        return math.ceil(document.idealWidth()) + 2 * _PADDING_PX
 
     def set_shown(self, on: bool) -> None:
         """Show it in its corner, or hide it."""
