@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Protocol
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Slot
 
 from app.session import Session
 from app.shown_face import ShownFace
@@ -14,8 +14,11 @@ from engine.camera import OrbitCamera
 from engine.render.state import RenderState
 from engine.types import AS_FOUND, FaceAsset, ViewOptions
 
-REST_MS = 80
+REST_MS = 40
 """After this long without a change the picture is drawn in full quality; with the drawing it must stay below 200 ms."""
+
+MOVING_MS = 100
+"""A change this soon after the last one belongs to the same movement, however slow the hand or the computer is."""
 
 REFINE_MS = 2500
 """New key maps are drawn at most this often while some of the shown expression are still missing: each costs a whole
@@ -63,6 +66,7 @@ class ViewController(QObject):
         self._drawn: tuple[object, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._on_rest)
+        self._since_moved = QElapsedTimer()
         self._refined = QTimer(self, singleShot=True, interval=REFINE_MS)
         self._refined.timeout.connect(self._on_refined)
         session.pose_changed.connect(self._on_moved)
@@ -92,7 +96,8 @@ class ViewController(QObject):
     @Slot()
     def _on_moved(self) -> None:
         # A single change is drawn in full at once; a second one shortly after it is a movement.
-        self._push(interactive=self._rest.isActive())
+        self._push(interactive=self._since_moved.isValid() and self._since_moved.elapsed() < MOVING_MS)
+        self._since_moved.start()
         self._rest.start()
 
     @Slot(object)
