@@ -185,6 +185,7 @@ class MainWindow(QMainWindow):
         panel = self.expression_panel
         panel.weight_edited.connect(self.expressions.edit_weight)
         panel.edit_finished.connect(self.expressions.end_edit)
+        panel.edit_finished.connect(self.views.let_go)
         panel.preset_chosen.connect(self.expressions.apply_preset)
         panel.reset_requested.connect(self.expressions.reset)
         panel.photo_expression_requested.connect(self.expressions.apply_photo_expression)

@@ -64,7 +64,7 @@ class ViewController(QObject):
         self._was_light = False
         self._plain_view = session.view
         self._drawn: tuple[object, ...] = ()
-        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(self._on_rest)
         self._since_moved = QElapsedTimer()
         self._refined = QTimer(self, singleShot=True, interval=REFINE_MS)
@@ -98,7 +98,7 @@ class ViewController(QObject):
         # A single change is drawn in full at once; a second one shortly after it is a movement.
         self._push(interactive=self._since_moved.isValid() and self._since_moved.elapsed() < MOVING_MS)
         self._since_moved.start()
-        self._rest.start()
+        self._rest.start(REST_MS)
 
     @Slot(object)
     def _on_face_refined(self, face: FaceAsset) -> None:
@@ -134,6 +134,12 @@ class ViewController(QObject):
         self._session.set_camera(framing(face))
         if face is None:
             self._push(interactive=False)
+
+    @Slot()
+    def let_go(self) -> None:
+        """The hand has let go of a slider: the movement is over, the picture in full quality need not wait."""
+        if self._rest.isActive():
+            self._rest.start(0)
 
     @Slot()
     def _on_rest(self) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QApplication
 
 from app.engine_thread import EngineThread
 from app.expression_controller import ExpressionController
@@ -90,6 +91,22 @@ def test_light_drawing_while_moving_and_full_quality_at_rest(controllers, sessio
     assert board.shown[-1].camera is session.camera
     qtbot.wait(2 * MOVING_MS)
     assert len(board.shown) == 5  # a single change at rest needs no second picture
+
+
+def test_full_quality_does_not_wait_once_the_hand_lets_go(controllers, session, board, qtbot):
+    session.set_face(synthetic.make_asset())
+    qtbot.wait(2 * MOVING_MS)
+    for _ in range(2):  # also the second time
+        for azimuth in range(1, 4):
+            session.set_camera(framing(session.face).orbited(azimuth, 0))
+        assert board.shown[-1].interactive
+        controllers[1].let_go()
+        count = len(board.shown)
+        QApplication.processEvents()
+        assert [state.interactive for state in board.shown[count:]] == [False]
+    controllers[1].let_go()
+    qtbot.wait(2 * REST_MS)
+    assert len(board.shown) == count + 1, "nothing moved"
 
 
 def test_arriving_maps_are_drawn_only_where_they_show(controllers, session, board, qtbot):
