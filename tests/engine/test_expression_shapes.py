@@ -161,6 +161,7 @@ def test_the_mouth_opens_as_far_as_mouths_do(mean, pack):
 def test_a_smile_goes_where_smiles_go(mean):
     """Corners up and out at about 47 degrees, the mouth 27 % wider (15 children; AJODO 128, 2005, 8-15)."""
     move = _move(mean, p.MOUTH_CORNER_L, mouthSmile=1)
+    assert 7 < np.linalg.norm(move) < 22
     assert np.degrees(np.arctan2(move[1], move[0])) == pytest.approx(47, abs=8)
     wide = 2 * move[0] / np.ptp(mean.neutral[[p.MOUTH_CORNER_L, p.MOUTH_CORNER_R], 0])
     assert wide == pytest.approx(0.27, abs=0.06)
