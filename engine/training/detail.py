@@ -31,7 +31,7 @@ from engine.training.skin.samples import DATA_VERSION
 _CHANGE = 0.7  # weight of what an expression changes, beside the relief under it
 
 VALIDATION_SEED = 900_001
-TRAINING_HEADS = tuple(range(1001, 1009))
+TRAINING_HEADS = tuple(range(1001, 1017))
 VALIDATION_HEADS = (2001, 2002)
 
 
@@ -43,12 +43,12 @@ class TrainingConfig:
     seed: int = 1
     crop: int = 256
     batch: int = 4
-    fresh: int = 1
+    fresh: int = 2
     """New examples per step; the rest of a batch is drawn from the latest ``pool`` ones."""
-    pool: int = 512
+    pool: int = 1024
     keys: int = 2
     """Key expressions per example."""
-    steps: int = 12000
+    steps: int = 16000
     learning_rate: float = 1.8e-3
     warm_up: int = 40
     weight_decay: float = 1e-4
@@ -281,7 +281,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m engine.training.detail", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("out/detail_training"), help="checkpoint, log, pictures")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
-    parser.add_argument("--threads", type=int, help="of torch; default: its own choice")
+    parser.add_argument("--threads", type=int, help="of torch; default: one for each core without a worker")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="stop after these with a checkpoint; the same command goes on"
@@ -297,8 +297,7 @@ def main() -> int:
     chosen = vars(parser.parse_args())
     folder, device, threads = chosen.pop("folder"), chosen.pop("device"), chosen.pop("threads")
     workers, shipping, minutes = chosen.pop("workers"), chosen.pop("ship"), chosen.pop("minutes")
-    if threads:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - workers))
     network = NetworkConfig(widths=chosen.pop("widths"))
     config = TrainingConfig(network=network, **chosen)
     checkpoint = folder / "checkpoint.pt"

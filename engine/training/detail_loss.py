@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _BANDS = 4
-_SLOPE, _SPECTRUM, _SQUARE, _SPREAD = 1.5, 0.12, 0.25, 0.05
+_SLOPE, _SPECTRUM, _SQUARE, _SPREAD = 1.5, 0.06, 1.0, 0.05
 
 
 def relief_loss(found: Tensor, true: Tensor, weight: Tensor) -> Tensor:
