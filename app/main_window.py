@@ -17,6 +17,7 @@ from app.detail_controller import DetailController
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
 from app.expression_controller import ExpressionController
+from app.hover_controller import HoverController
 from app.pack_controller import TITLES, PackController
 from app.photo_controller import PhotoController, reprojected_landmarks
 from app.points_controller import PointsController
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         self.detail = DetailController(
             self.session, self.engine_thread, self.shown_face, self.detail_panel, undo_stack, self
         )
+        self.hover = HoverController(self.session, self.shown_face, self.viewport, self.detail_panel, self)
         self.views = ViewController(self.session, self.shown_face, self.viewport, self)
         self.packs = PackController(engine, self.engine_thread, self, settings)
         self.packs.changed.connect(self._on_pack_changed)

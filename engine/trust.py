@@ -16,11 +16,8 @@ COLOURS: dict[int, tuple[int, int, int]] = {SEEN: (0, 158, 115), STRETCHED: (240
 Source: after Okabe and Ito, Color Universal Design (2008).
 """
 
-LEGEND: tuple[tuple[tuple[int, int, int], str], ...] = (
-    (COLOURS[SEEN], "seen"),
-    (COLOURS[STRETCHED], "seen at a slant, stretched"),
-    (COLOURS[INVENTED], "hidden, invented"),
-)
+WORDS: dict[int, str] = {SEEN: "seen", STRETCHED: "seen at a slant, stretched", INVENTED: "hidden, invented"}
+LEGEND: tuple[tuple[tuple[int, int, int], str], ...] = tuple((COLOURS[kind], text) for kind, text in WORDS.items())
 
 _STRETCHED_FROM, _SEEN_FROM = 0.1, 0.5
 """Visibility at which the unwrapped photo begins to show, and from which it shows alone (see ``engine.unwrap``)."""
@@ -41,6 +38,14 @@ def skin_classes(face: FaceAsset) -> ByteArray:
     classes[visibility >= _SEEN_FROM] = SEEN
     classes[~uv_raster(face.topology, n).covered] = OFF_SKIN
     return classes
+
+
+def spot_class(face: FaceAsset, texel: tuple[int, int]) -> int:
+    """SEEN, STRETCHED or INVENTED: what ``skin_classes`` says about one texel of the skin."""
+    visibility = face.texture.visibility
+    share = len(visibility) / face.topology.window.map_size
+    seen = float(visibility[tuple(int((i + 0.5) * share) for i in texel)])
+    return SEEN if seen >= _SEEN_FROM else STRETCHED if seen >= _STRETCHED_FROM else INVENTED
 
 
 def map_overlay(classes: ByteArray) -> ByteArray:

@@ -24,7 +24,7 @@ from engine.expressions import ALL_KEY_NAMES, KEY_NAMES
 from engine.types import FaceAsset
 from widgets.detail_strengths import DetailStrengths
 from widgets.plotting import when_plotting_is_ready
-from widgets.style import GAP_PX, MARGIN_PX, PANEL, named
+from widgets.style import GAP_PX, MARGIN_PX, PANEL, TEXT, named
 
 STATIC, BLENDED = "static", "blended"
 """Choices besides the names of the key expressions."""
@@ -62,6 +62,7 @@ class DetailPanel(QWidget):
         self._blended: FloatArray | None = None
         self._shown: FloatArray | None = None
         self._overlay_rgba: ByteArray | None = None
+        self._spot: tuple[int, int] | None = None
         self._view: Any = None  # pyqtgraph.GraphicsLayoutWidget, built when first needed
         self._build_started = False
         self._build_layout()
@@ -87,6 +88,18 @@ class DetailPanel(QWidget):
         self._overlay_rgba = rgba
         if self._view is not None:
             self._overlay.setImage(rgba) if rgba is not None else self._overlay.clear()
+
+    def set_spot(self, texel: tuple[int, int] | None, text: str = "") -> None:
+        """Mark what the cursor points at in the 3D view, row and column of the map, and say ``text``; None: nothing."""
+        self._spot = texel
+        if self._view is not None:
+            self._mark.setVisible(texel is not None)
+        if texel is None:
+            self._describe()
+            return
+        if self._view is not None:
+            self._mark.setPos(texel[1] + 0.5, texel[0] + 0.5)
+        self._reading.setText(text)
 
     def set_confidence(self, on: bool) -> None:
         """Show whether the skin is coloured by how well the photo shows it, silently."""
@@ -198,6 +211,10 @@ class DetailPanel(QWidget):
         self._bar.layout.setContentsMargins(16, 6, 16, 0)  # room for the numbers at both ends
         self._bar.setToolTip("mm: blue in, red out")
         self._bar.setImageItem(self._image, insert_in=plot)
+        self._mark = pyqtgraph.TargetItem(movable=False, size=14, pen=pyqtgraph.mkPen(TEXT, width=1.5))
+        self._mark.setZValue(2)
+        self._mark.hide()
+        plot.addItem(self._mark)
         view.scene().sigMouseMoved.connect(self._on_moved)
         view.scene().sigMouseClicked.connect(self._on_clicked)
         self._view, self._plot = view, plot
@@ -258,7 +275,7 @@ class DetailPanel(QWidget):
 
     def _describe(self) -> None:
         """Text under the map while the cursor is elsewhere."""
-        if self._shown is not None:
+        if self._shown is not None and self._spot is None:
             self._reading.setText(f"{self._shown.min():+.2f} mm (in) to {self._shown.max():+.2f} mm (out)")
 
     def _on_moved(self, scene_point: QPointF) -> None:
@@ -268,7 +285,7 @@ class DetailPanel(QWidget):
         column, row = int(np.floor(point.x())), int(np.floor(point.y()))
         H, W = self._shown.shape
         if 0 <= row < H and 0 <= column < W:
-            self._reading.setText(_depth_text(float(self._shown[row, column])))
+            self._reading.setText(depth_text(float(self._shown[row, column])))
         else:
             self._describe()
 
@@ -281,7 +298,7 @@ class DetailPanel(QWidget):
         self.map_chosen.emit(self.chosen())
 
 
-def _depth_text(depth_mm: float) -> str:
+def depth_text(depth_mm: float) -> str:
     """One depth, signed, with the word for it."""
     text = f"{depth_mm:+.2f}"
     if float(text) == 0.0:

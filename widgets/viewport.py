@@ -72,6 +72,7 @@ class Viewport(QOpenGLWidget):
     view_edited = Signal(object)  # ViewOptions: the light was turned
     camera_requested = Signal(str)  # 'front', 'three-quarter', 'side' or 'reset'
     failed = Signal(object)  # AppError: nothing can be drawn
+    hovered = Signal(object)  # QPointF under the resting or moving cursor, None: gone, or a button is down
     painted = Signal()  # after each paint
     resized = Signal()
 
@@ -88,6 +89,7 @@ class Viewport(QOpenGLWidget):
         self._next_step.timeout.connect(self._take_step)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(240, 240)
+        self.setMouseTracking(True)
         self.setAccessibleName("3D face")
         self.grabGesture(Qt.GestureType.PinchGesture)
 
@@ -261,8 +263,9 @@ class Viewport(QOpenGLWidget):
             self.setCursor(Qt.CursorShape.ArrowCursor if self._state is None else Qt.CursorShape.OpenHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Turn, move, or turn the light, by buttons and keys."""
+        """Turn, move, or turn the light, by buttons and keys; without a button, tell where the cursor is."""
         camera = self._orbit()
+        self.hovered.emit(event.position() if event.buttons() == Qt.MouseButton.NoButton else None)
         if self._drag_from is None or camera is None:
             return
         move = event.position() - self._drag_from
@@ -275,6 +278,11 @@ class Viewport(QOpenGLWidget):
         else:
             # The face follows the hand: dragged to the right, the camera moves to the left.
             self.camera_edited.emit(camera.orbited(-move.x() * _DEGREES_PER_PX, move.y() * _DEGREES_PER_PX))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing lies under the cursor any more."""
+        self.hovered.emit(None)
+        super().leaveEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Reset the camera."""

@@ -288,3 +288,13 @@ def test_too_old_or_no_opengl_is_said_with_the_way_without_a_window(settings):
     assert done.returncode == 0, done.stderr
     assert "OpenGL 3.3" in done.stdout
     assert "--input" in done.stdout
+
+
+def test_the_cursor_is_told_without_a_button_and_withdrawn_with_one(viewport, state, qtbot):
+    viewport.show_state(state)
+    places: list[QPointF | None] = []
+    viewport.hovered.connect(places.append)
+    qtbot.mouseMove(viewport, QPoint(100, 120))
+    qtbot.waitUntil(lambda: QPointF(100, 120) in places)
+    drag(viewport, QPoint(10, 0), Qt.MouseButton.LeftButton)
+    assert places[-1] is None
