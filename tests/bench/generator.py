@@ -16,6 +16,7 @@ from torch import nn
 
 from engine.detail.generator import load_network, run
 from engine.packs.facescape.checkpoint import GeneratorShape, expected_shapes
+from tests.bench.generator_runtimes import compiled_way, installed, onnxruntime_way, openvino_way
 
 ROOT = Path(__file__).parents[2]
 FULL = GeneratorShape(input_channels=3, width=64, down=4, blocks=9)
@@ -89,7 +90,7 @@ def generator() -> Iterator[str]:
         path = Path(folder) / "network.safetensors"
         save_file(random_weights(FULL), path)
         seconds, processor, outputs = _interleaved(path)
-        peaks = {way: _peak_mb(path, way) for way in WAYS}
+        peaks = {way: _peak_mb(path, way) for way in seconds}
     original = min(seconds["original"])
     reference = outputs["original"]
     yield (
@@ -98,6 +99,9 @@ def generator() -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|"
     for way, title in WAYS.items():
+        if way not in seconds:
+            yield f"| {title} | not installed | | | | | |"
+            continue
         best = min(seconds[way])
         errors = "| | |"
         if outputs[way].shape == reference.shape and way != "original":
@@ -116,12 +120,23 @@ WAYS = {
     "inference": "the same in inference mode",
     "channels last": "the same in inference mode, channels last",
     "bfloat16": "the same in inference mode, channels last, bfloat16",
+    "compiled": "the same in inference mode, torch.compile",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "openvino bf16": "OpenVINO, bfloat16",
     "ours": "ours",
     "half size": "ours, half-size preview",
 }
 
 _ONCE = ("inference", "channels last", "bfloat16")
 """Known to lose: measured in the first round only."""
+_RUNTIMES = {
+    "compiled": (),
+    "onnxruntime": ("onnx", "onnxruntime"),
+    "openvino": ("onnx", "openvino"),
+    "openvino bf16": ("onnx", "openvino"),
+}
+"""Modules that a way needs and the program does not; their first round is left out, since some compile in it."""
 
 
 def _ways(path: Path, only: str | None = None) -> dict[str, Callable[[], np.ndarray]]:
@@ -144,7 +159,20 @@ def _ways(path: Path, only: str | None = None) -> dict[str, Callable[[], np.ndar
                 other = plain(load_file(path), FULL).to(kind, memory_format=torch.channels_last)
                 picture = source.to(kind, memory_format=torch.channels_last)
                 ways[way] = lambda other=other, picture=picture: _inferred(other, picture)
+        for way, needed in _RUNTIMES.items():
+            if only in (None, way) and installed(*needed):
+                ways[way] = _runtime(way, module, source, load_file(path))
     return {way: ways[way] for way in WAYS if way in ways and only in (None, way)}
+
+
+def _runtime(
+    way: str, module: nn.Module, source: torch.Tensor, weights: dict[str, torch.Tensor]
+) -> Callable[[], np.ndarray]:
+    if way == "compiled":
+        return compiled_way(module, source)
+    if way == "onnxruntime":
+        return onnxruntime_way(weights, FULL, source.numpy())
+    return openvino_way(weights, FULL, source.numpy(), "bf16" if way.endswith("bf16") else "f32")
 
 
 def _inferred(module: nn.Module, pictures: torch.Tensor) -> np.ndarray:
@@ -164,6 +192,8 @@ def _interleaved(path: Path) -> tuple[dict[str, list[float]], dict[str, list[flo
                 continue
             began, began_processor = time.perf_counter(), time.process_time()
             outputs[way] = call()
+            if way in _RUNTIMES and turn == 0:
+                continue
             seconds[way].append(time.perf_counter() - began)
             processor[way].append(time.process_time() - began_processor)
     return seconds, processor, outputs
