@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from app.torch_loading import load_torch_aside
 from engine.arrays import FloatArray
 from engine.packs.facescape.switches import DetailSwitches
 from engine.steps import scaled
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # the engine's stages import OpenCV and SciPy: the window com
 _Result = TypeVar("_Result")
 
 _AS_ORIGINAL = DetailSwitches()
+_LOOK_S = 0.03  # between two looks whether torch has been loaded
 _LOADING_SHARE = 0.1  # of the progress bar, the first time
 _LATE_MODULES = (
     "cv2",
@@ -95,6 +97,9 @@ class EngineService:
 
     def warm_up(self) -> Generator[Progress, None, ModelPack]:
         """Load everything that the first photo needs."""
+        from engine.detail.learned import learned_detail_ships
+
+        aside = load_torch_aside() if self.pack_name != "open" or learned_detail_ships() else None
         pack = (yield from self.models()).pack
         for number, name in enumerate(_LATE_MODULES):
             yield Progress("Loading the face model", number / len(_LATE_MODULES))
@@ -102,6 +107,11 @@ class EngineService:
         from engine.render.mesh import mesh_tables
 
         mesh_tables(pack.topology)  # kept there: the window's thread then finds them ready
+        while aside is not None and aside.is_alive():  # a photo that is opened meanwhile goes first
+            yield Progress("Loading the detail network", 0.9)
+            aside.join(_LOOK_S)
+        if aside is not None and not pack.slow_detail:
+            pack.predictor()
         return pack
 
     def models(self) -> Generator[Progress, None, Models]:

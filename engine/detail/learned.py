@@ -218,13 +218,18 @@ def load_detail_network(data: bytes) -> DetailNetwork:
     return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
+def learned_detail_ships() -> bool:
+    """Whether the program came with weights; it needs torch then."""
+    return WEIGHTS_FILE in manifest()
+
+
 def best_predictor(cache: MapCache | None = None) -> tuple[DetailPredictor, tuple[str, ...]]:
     """The learned predictor, or where its weights are missing or damaged the photometric one with a note that says so.
 
     A program that was put together without weights, so that the manifest lists none, needs no note.
     """
     try:
-        if WEIGHTS_FILE not in manifest():
+        if not learned_detail_ships():
             return PhotometricPredictor(), ()
         data = read_resource(WEIGHTS_FILE)
         network = load_detail_network(data)
