@@ -7,7 +7,10 @@ Figures are means over men and women of the published group means, SD pooled lik
     M88  Migliori & Gladstone, Determination of the normal range of exophthalmometric values, AJO 98 (1984): the cornea stands
          about 16 mm before the lateral orbital rim; with A99's rim it lies 2..4 mm before the lower rim.
     C13  Celebi et al., Scientific World Journal 2013:806203, table 2 (48 men, 48 women, Legan & Burstone's analysis).
-Checked against the publication's own table: C13. F94, A99 and M88 were entered from memory and could not be checked. A99's
+Checked against the publication's own table: C13. F94 was entered from memory and the book has not been seen; second-hand
+copies (Idiap's FaceModel.h, which cites its pages; Virdi et al. 2019 as quoted by others; Farkas et al. 2005) agree within
+half an SD on all means, sn-prn only against the 3D Facial Norms; they differ most on go-go (94 to 102 mm) and zy-zy (133.5
+to 139). A99 and M88 could not be checked; turned into C13's measures, A99's midline depths fall within 1 SD of them. A99's
 subjects were chosen for balanced faces: C13's are more convex (14.2 degrees against 10.4) with a more open angle under the
 nose (107 against 95), so that the targets below go part of the way: chin 0.9, lips 0.3 mm back, columella 1 mm up.
 The open pack describes nobody's population better than these tables do; other groups differ by the identity modes.
