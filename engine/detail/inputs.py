@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -124,6 +125,16 @@ def surface_planes(
     return np.dstack([reduced(visibility, half), reduced(skin, half), coarse, enlarged(normal, half), u, v]).astype(
         np.float32
     )
+
+
+def mirrored_surface(planes: Any) -> Any:
+    """Surface planes (..., 9, n/2, n/2) whose columns were turned around, with the signs that a mirrored face has.
+
+    Args:
+        planes: array or tensor; changed in place.
+    """
+    planes[..., [4, 7], :, :] *= -1.0  # x of the normal, place along u
+    return planes
 
 
 def _unit(field: FloatArray) -> FloatArray:

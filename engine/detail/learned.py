@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.arrays import ByteArray, FloatArray
-from engine.detail.inputs import QUARTER, KeyField, key_field, surface_normals, surface_planes, texture_planes
+from engine.detail.inputs import (
+    QUARTER,
+    KeyField,
+    key_field,
+    mirrored_surface,
+    surface_normals,
+    surface_planes,
+    texture_planes,
+)
 from engine.detail.map_cache import MapCache, cache_key
 from engine.detail.photometric import PhotometricPredictor
 from engine.detail.predictor import STATIC, DetailPredictor, DetailRequest, DetailResult
@@ -68,6 +76,7 @@ class LearnedPredictor:
         self._device = device
         self._cache = cache
         self._last: _Face | None = None
+        self._wrinkles: tuple[_Face, WrinkleField] | None = None
 
     def predict(self, request: DetailRequest) -> Iterator[DetailResult]:
         """Yield one result per key of the request, in its order; the next map is made when it is asked for."""
@@ -97,13 +106,19 @@ class LearnedPredictor:
     def _expressed(self, key: int, request: DetailRequest) -> FloatArray:
         """Map and confidence of a key expression, (2, n, n); where nothing moves they are those at rest."""
         face = self._face(request)
-        field = key_field(face.wrinkles, request.deformation_mm[key])
+        field = key_field(self._folds(face, request), request.deformation_mm[key])
         relief = self._relief(face.reading, field) * face.factor
         map_mm = np.clip(relief, -_DEEPEST_MM, _DEEPEST_MM)
         new = np.abs(map_mm - face.static_mm)
         guided = enlarged(np.abs(field.guide), len(map_mm)) > 0.02
         invented = guided * new / (new + np.abs(face.static_mm) + np.float32(_INVENTED_KNEE_MM))
         return np.stack([map_mm, face.confidence * (1.0 - invented)]).astype(np.float32)
+
+    def _folds(self, face: _Face, request: DetailRequest) -> WrinkleField:
+        """Where the skin of this face folds; made with its first expression."""
+        if self._wrinkles is None or self._wrinkles[0] is not face:
+            self._wrinkles = face, WrinkleField(request.position_mm, request.skin, _GUIDE_SEED)
+        return self._wrinkles[1]
 
     def _relief(self, reading: Reading, field: KeyField) -> FloatArray:
         """The network's answer (n, n) mm for one expression."""
@@ -141,10 +156,9 @@ class LearnedPredictor:
         colours, shade = texture_planes(request.texture, request.visibility * skin, typical)
         normal, _ = surface_normals(request.position_mm, request.skin)
         surface = surface_planes(request.visibility, skin, shade, normal, coarse_mm, (0.0, 0.0, 1.0))
+        planes = [self._tensor(plane.transpose(2, 0, 1)) for plane in (colours, surface)]
         with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
-            reading = self._network.read(
-                self._tensor(colours.transpose(2, 0, 1)), self._tensor(surface.transpose(2, 0, 1))
-            )
+            reading = _even(self._network, *planes)
         static = reading.static[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM)
         spread = np.exp(np.clip(reading.log_spread[0, 0].float().cpu().numpy(), -6.0, 3.0)) * np.float32(DEPTH_MM)
         seen = smoothstep(request.visibility, *_SEEN_RAMP) * skin
@@ -157,7 +171,6 @@ class LearnedPredictor:
             static_mm=np.clip(static * factor, -_DEEPEST_MM, _DEEPEST_MM).astype(np.float32),
             confidence=np.asarray(seen * rim / (1.0 + (enlarged(spread, n) / _SURE_MM) ** 2), np.float32),
             factor=np.asarray(factor, np.float32),
-            wrinkles=WrinkleField(request.position_mm, request.skin, _GUIDE_SEED),
         )
 
     def _tensor(self, planes: FloatArray) -> torch.Tensor:
@@ -188,7 +201,16 @@ class _Face:
     confidence: FloatArray
     factor: FloatArray
     """(n, n) float32 in [0, 1]: 0 at rims, small where the photo shows nothing."""
-    wrinkles: WrinkleField
+
+
+def _even(network: DetailNetwork, texture: torch.Tensor, surface: torch.Tensor) -> Reading:
+    """Read a face and its mirror image: a mirrored photo then gives the mirrored relief, and errors of chance halve."""
+    reading = network.read(texture, surface)
+    other = network.read(texture.flip(-1), mirrored_surface(surface.flip(-1)))
+    return reading._replace(
+        static=0.5 * (reading.static + other.static.flip(-1)),
+        log_spread=0.5 * (reading.log_spread + other.log_spread.flip(-1)),
+    )
 
 
 def load_detail_network(data: bytes) -> DetailNetwork:

@@ -289,6 +289,7 @@ def main() -> int:
     parser.add_argument(
         "--ship", action="store_true", help="write the run's weights and model card to resources/models"
     )
+    parser.add_argument("--note", default="", help="with --ship: what else the model card shall tell about the run")
     parser.add_argument("--widths", type=_widths, default=NetworkConfig().widths, help="channels, e.g. 24,48,96,128")
     for entry in fields(TrainingConfig):
         if entry.type in ("int", "float"):
@@ -297,6 +298,7 @@ def main() -> int:
     chosen = vars(parser.parse_args())
     folder, device, threads = chosen.pop("folder"), chosen.pop("device"), chosen.pop("threads")
     workers, shipping, minutes = chosen.pop("workers"), chosen.pop("ship"), chosen.pop("minutes")
+    note = chosen.pop("note")
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - workers))
     network = NetworkConfig(widths=chosen.pop("widths"))
     config = TrainingConfig(network=network, **chosen)
@@ -305,7 +307,7 @@ def main() -> int:
         checkpoint = train(config, folder, workers=workers, device=device, pack=load_open_pack(), minutes=minutes)
         _say(f"\nweights so far: {write_weights(checkpoint, folder / 'weights.safetensors')}\n")
     else:
-        ship(checkpoint, hardware(device))
+        ship(checkpoint, hardware(device), note)
     return 0
 
 

@@ -41,11 +41,18 @@ def write_weights(checkpoint: Path, target: Path) -> Path:
     weights = {name: value.float().contiguous() for name, value in content["mean"].items()}
     network = json.dumps(json.loads(content["config"])["network"])
     save_file(weights, target, {"network": network, "data_version": str(content["data_version"])})
+    target.chmod(0o644)  # safetensors lets nobody else read it
     return target
 
 
-def ship(checkpoint: Path, hardware: str, seconds: float | None = None) -> None:
-    """Write weights and model card of a checkpoint to the resources, and both into the manifest."""
+def ship(checkpoint: Path, hardware: str, note: str = "") -> None:
+    """Write weights and model card of a checkpoint to the resources, and both into the manifest.
+
+    Args:
+        checkpoint: of the run.
+        hardware: what it ran on, in words.
+        note: what neither its configuration nor its log tells.
+    """
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     config = json.loads(content["config"])
     card = RESOURCES / CARD_FILE
@@ -57,12 +64,14 @@ def ship(checkpoint: Path, hardware: str, seconds: float | None = None) -> None:
         "data_version": content["data_version"],
         "config": config,
         "steps": content["step"],
-        "hours": round((content["seconds"] if seconds is None else seconds) / 3600, 2),
+        "hours": round(content["seconds"] / 3600, 2),
         "hardware": hardware,
         "torch": torch.__version__,
         "parameters": sum(value.numel() for value in content["mean"].values()),
         "validation": _last_line(checkpoint.with_name("log.jsonl")),
     }
+    if note:
+        facts["note"] = note
     card.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     _list((target, card), str(content["data_version"]))
 

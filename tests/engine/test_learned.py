@@ -271,9 +271,17 @@ def test_the_texture_is_read_once_for_all_maps(predictor: LearnedPredictor, requ
     predictor._network.read = lambda *planes: calls.append(1) or read(*planes)
     for key in (STATIC, 1, 0):
         list(predictor.predict(replace(request_, keys=(key,))))
-    assert len(calls) == 1
+    assert len(calls) == 2  # the face and its mirror image
     list(predictor.predict(replace(request_, texture=request_.texture.copy())))
-    assert len(calls) == 2
+    assert len(calls) == 4
+
+
+def test_the_mirrored_face_has_the_mirrored_relief(predictor: LearnedPredictor, request_: DetailRequest) -> None:
+    from tests.bench.detail import _mirrored
+
+    first = next(iter(predictor.predict(replace(request_, keys=(STATIC,))))).map_mm
+    other = next(iter(predictor.predict(replace(_mirrored(request_), keys=(STATIC,))))).map_mm
+    np.testing.assert_allclose(other[:, ::-1], first, atol=0.02 * np.abs(first).max())
 
 
 def test_stored_maps_are_those_that_were_made(shipped: Path, request_: DetailRequest, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from engine.detail.inputs import mirrored_surface
 from engine.training.skin.heads import Head
 from engine.training.skin.samples import (
     Sample,
@@ -69,7 +70,7 @@ def network_planes(sample: Sample) -> Planes:
 def mirrored(planes: Planes) -> Planes:
     """The example of the mirrored face."""
     turned = {name: plane[..., ::-1].copy() for name, plane in planes.items()}
-    turned["surface"][[4, 7]] *= -1.0  # x of the normal, place along u
+    mirrored_surface(turned["surface"])
     turned["strain"][:, 3] *= -1.0  # sine of twice the direction
     return turned
 
