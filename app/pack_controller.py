@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,6 +158,11 @@ class PackController(QObject):
         The pack is loaded again after that, whether it is the new one or, where the import failed, still the old one.
         """
         if self._engine.pack_name == "facescape":
+            # What holds the pack in a circle, an old error's frames say, would keep its files open. Here and not on the
+            # engine's thread: garbage may be widgets, which die where they live.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
             self._thread.cancel_all()  # whose generators hold the pack, too
             self._thread.submit(Job(self._engine.let_go(), Lane.PHOTO))
             self._thread.submit(Job(self._engine.warm_up(), Lane.WARM_UP))

@@ -86,6 +86,9 @@ def window(qapp: QApplication, tmp_path: Path, pack_folder: Path, qtbot) -> Iter
     qtbot.waitUntil(lambda: window.map_scale_mm is not None, timeout=PATIENCE_MS)
     yield window
     window.close()
+    window.engine_thread.wait(
+        60_000
+    )  # a step may last longer than a closing window waits; the program then ends at once
     window.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
@@ -134,7 +137,8 @@ def made(window: MainWindow) -> set[int]:
 def settled(window, qtbot) -> None:
     """Wait for the engine, and for the window to have taken what it delivered: deliveries hold the pack they carry."""
     qtbot.waitUntil(window.engine_thread.is_idle, timeout=PATIENCE_MS)
-    QApplication.processEvents()
+    qtbot.wait(50)
+    qtbot.waitUntil(window.engine_thread.is_idle, timeout=PATIENCE_MS)  # a delivery may have asked for more
 
 
 def test_switched_there_and_back_the_shown_photo_is_made_again(window, qtbot, tmp_path):

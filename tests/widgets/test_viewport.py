@@ -294,7 +294,11 @@ def test_the_cursor_is_told_without_a_button_and_withdrawn_with_one(viewport, st
     viewport.show_state(state)
     places: list[QPointF | None] = []
     viewport.hovered.connect(places.append)
-    qtbot.mouseMove(viewport, QPoint(100, 120))
-    qtbot.waitUntil(lambda: QPointF(100, 120) in places)
+    place, none = QPointF(100, 120), Qt.MouseButton.NoButton
+    moved = QMouseEvent(
+        QMouseEvent.Type.MouseMove, place, viewport.mapToGlobal(place), none, none, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(viewport, moved)
+    assert place in places
     drag(viewport, QPoint(10, 0), Qt.MouseButton.LeftButton)
     assert places[-1] is None
