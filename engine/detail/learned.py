@@ -206,10 +206,10 @@ class _Face:
 def _even(network: DetailNetwork, texture: torch.Tensor, surface: torch.Tensor) -> Reading:
     """Read a face and its mirror image: a mirrored photo then gives the mirrored relief, and errors of chance halve."""
     reading = network.read(texture, surface)
-    other = network.read(texture.flip(-1), mirrored_surface(surface.flip(-1)))
+    static, log_spread = network.at_rest(texture.flip(-1), mirrored_surface(surface.flip(-1)))
     return reading._replace(
-        static=0.5 * (reading.static + other.static.flip(-1)),
-        log_spread=0.5 * (reading.log_spread + other.log_spread.flip(-1)),
+        static=0.5 * (reading.static + static.flip(-1)),
+        log_spread=0.5 * (reading.log_spread + log_spread.flip(-1)),
     )
 
 

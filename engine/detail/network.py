@@ -92,6 +92,20 @@ class DetailNetwork(nn.Module):
 
     def read(self, texture: Tensor, surface: Tensor) -> Reading:
         """Texture (B, 3, n, n) and surface (B, 9, n/2, n/2) planes of ``engine.detail.inputs``; 16 divides n."""
+        x, quarter = self._features(texture, surface)
+        static, log_spread = self._relief(x)
+        return Reading(static, log_spread, self.to_key_half(x), self.to_key_quarter(quarter))
+
+    def at_rest(self, texture: Tensor, surface: Tensor) -> tuple[Tensor, Tensor]:
+        """``static`` and ``log_spread`` of the same reading alone, which costs less."""
+        return self._relief(self._features(texture, surface)[0])
+
+    def _relief(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        out = self.head(functional.leaky_relu(x, 0.1))
+        return functional.pixel_shuffle(out[:, :4], 2), out[:, 4:]
+
+    def _features(self, texture: Tensor, surface: Tensor) -> tuple[Tensor, Tensor]:
+        """Features at a half and at a quarter of the map."""
         x = self.stem(torch.cat([functional.pixel_unshuffle(texture, 2), surface], 1))
         passed = []
         for level in range(4):
@@ -104,13 +118,7 @@ class DetailNetwork(nn.Module):
             x = self.up[level](_doubled(self.grow[level](x)) + passed[level])
             if level == 1:
                 quarter = x
-        out = self.head(functional.leaky_relu(x, 0.1))
-        return Reading(
-            static=functional.pixel_shuffle(out[:, :4], 2),
-            log_spread=out[:, 4:],
-            half=self.to_key_half(x),
-            quarter=self.to_key_quarter(quarter),
-        )
+        return x, quarter
 
     def express(self, reading: Reading, strain: Tensor, guide: Tensor, moved: Tensor) -> Tensor:
         """Relief (B, 1, n, n) under a key expression.

@@ -267,8 +267,8 @@ def test_maps_come_in_the_order_asked_and_change_where_the_skin_moves(
 
 def test_the_texture_is_read_once_for_all_maps(predictor: LearnedPredictor, request_: DetailRequest) -> None:
     calls = []
-    read = predictor._network.read
-    predictor._network.read = lambda *planes: calls.append(1) or read(*planes)
+    read = predictor._network._features
+    predictor._network._features = lambda *planes: calls.append(1) or read(*planes)
     for key in (STATIC, 1, 0):
         list(predictor.predict(replace(request_, keys=(key,))))
     assert len(calls) == 2  # the face and its mirror image
