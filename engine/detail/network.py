@@ -55,8 +55,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inner: Tensor = self.first(functional.leaky_relu(x, 0.1))
-        change: Tensor = self.second(functional.leaky_relu(inner, 0.1))
-        return x + change
+        change: Tensor = self.second(functional.leaky_relu_(inner, 0.1))
+        return change.add_(x)  # in place: new memory is slow at its first use
 
 
 class DetailNetwork(nn.Module):
