@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,17 +154,12 @@ class PackController(QObject):
     def _let_go(self) -> None:
         """Have the engine close the imported files before they are replaced or removed.
 
-        The pack is loaded again after that, whether it is the new one or, where the import failed, still the old one.
+        The pack is loaded again when it is next needed, whether it is the new one or, where the import failed, still the
+        old one. To ask for that here would be too early: the engine may begin with it before the import is submitted.
         """
         if self._engine.pack_name == "facescape":
-            # What holds the pack in a circle, an old error's frames say, would keep its files open. Here and not on the
-            # engine's thread: garbage may be widgets, which die where they live.
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
             self._thread.cancel_all()  # whose generators hold the pack, too
             self._thread.submit(Job(self._engine.let_go(), Lane.PHOTO))
-            self._thread.submit(Job(self._engine.warm_up(), Lane.WARM_UP))
 
     @Slot()
     def _on_removed(self) -> None:
