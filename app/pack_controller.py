@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QSettings, Signal, Slot
+from PySide6.QtCore import QObject, QSettings, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -154,12 +154,17 @@ class PackController(QObject):
     def _let_go(self) -> None:
         """Have the engine close the imported files before they are replaced or removed.
 
-        The pack is loaded again when it is next needed, whether it is the new one or, where the import failed, still the
-        old one. To ask for that here would be too early: the engine may begin with it before the import is submitted.
+        The pack is loaded again after that, whether it is the new one or, where the import failed, still the old one.
         """
         if self._engine.pack_name == "facescape":
             self._thread.cancel_all()  # whose generators hold the pack, too
             self._thread.submit(Job(self._engine.let_go(), Lane.PHOTO))
+            # Once the import is submitted, too, and goes first: the engine must not open the files again before it.
+            QTimer.singleShot(0, self, self._load_again)
+
+    @Slot()
+    def _load_again(self) -> None:
+        self._thread.submit(Job(self._engine.warm_up(), Lane.WARM_UP))
 
     @Slot()
     def _on_removed(self) -> None:

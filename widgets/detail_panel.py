@@ -91,6 +91,8 @@ class DetailPanel(QWidget):
 
     def set_spot(self, texel: tuple[int, int] | None, text: str = "") -> None:
         """Mark what the cursor points at in the 3D view, row and column of the map, and say ``text``; None: nothing."""
+        if texel is None and self._spot is None:
+            return  # the reading may be that of the cursor over the map
         self._spot = texel
         if self._view is not None:
             self._mark.setVisible(texel is not None)

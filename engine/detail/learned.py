@@ -204,7 +204,7 @@ class _Face:
 
 
 def _even(network: DetailNetwork, texture: torch.Tensor, surface: torch.Tensor) -> Reading:
-    """Read a face and its mirror image: a mirrored photo then gives the mirrored relief, and errors of chance halve."""
+    """Read a face and its mirror image: a mirrored photo then gives the mirrored relief."""
     reading = network.read(texture, surface)
     static, log_spread = network.at_rest(texture.flip(-1), mirrored_surface(surface.flip(-1)))
     return reading._replace(

@@ -45,9 +45,7 @@ def window(qapp: QApplication, tmp_path: Path) -> Iterator[MainWindow]:
     window.show()
     yield window
     window.close()
-    window.engine_thread.wait(
-        60_000
-    )  # a step may last longer than a closing window waits; the program then ends at once
+    window.engine_thread.wait(60_000)  # a step may outlast the patience of a closing window
     window.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

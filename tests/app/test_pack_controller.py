@@ -86,9 +86,7 @@ def window(qapp: QApplication, tmp_path: Path, pack_folder: Path, qtbot) -> Iter
     qtbot.waitUntil(lambda: window.map_scale_mm is not None, timeout=PATIENCE_MS)
     yield window
     window.close()
-    window.engine_thread.wait(
-        60_000
-    )  # a step may last longer than a closing window waits; the program then ends at once
+    window.engine_thread.wait(60_000)  # a step may outlast the patience of a closing window
     window.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
