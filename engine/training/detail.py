@@ -130,7 +130,7 @@ def losses(model: DetailNetwork, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         expressed = expressed + relief_loss(found, batch["expressed"][:, k], weight) / K
         # The change for itself: in the sum with the relief at rest, whose errors are larger, it would count for little.
         change, true_change = found - reading.static, batch["expressed"][:, k] - batch["static"]
-        expressed = expressed + _CHANGE * relief_loss(change, true_change, weight) / K
+        expressed = expressed + _CHANGE * relief_loss(change, true_change, weight, spectrum=False) / K
         error = error + _rms(found - batch["expressed"][:, k], weight).detach() / K
     return {
         "loss": static + expressed + spread,

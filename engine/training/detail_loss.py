@@ -13,14 +13,15 @@ the middle of what may be there the best answer, which for rare creases is far t
 _SPECTRUM, _SPREAD = 0.06, 0.05
 
 
-def relief_loss(found: Tensor, true: Tensor, weight: Tensor) -> Tensor:
+def relief_loss(found: Tensor, true: Tensor, weight: Tensor, *, spectrum: bool = True) -> Tensor:
     """Loss of maps (B, 1, n, n) in units of the network's output; ``weight`` of the same shape."""
     error = found - true
     total = weight.sum() + 1.0
     loss = (_penalty(error, _DEPTH) * weight).sum()
     loss = loss + (_penalty(error.diff(dim=-1), _SLOPE) * weight[..., 1:]).sum()
     loss = loss + (_penalty(error.diff(dim=-2), _SLOPE) * weight[..., 1:, :]).sum()
-    return loss / total + _SPECTRUM * _spectrum_loss(found, true, weight)
+    loss = loss / total
+    return loss + _SPECTRUM * _spectrum_loss(found, true, weight) if spectrum else loss
 
 
 def _penalty(error: Tensor, kind: tuple[float, float, float]) -> Tensor:

@@ -17,6 +17,7 @@ from engine.training.skin.samples import (
     known,
     make_sample,
     random_keys,
+    random_person,
     random_place,
     random_smoothness,
     wanted,
@@ -44,7 +45,8 @@ class SkinExamples(Dataset[Planes]):
         place = random_place(head, rng, self.crop)
         smoothness = random_smoothness(rng)
         keys = random_keys(head, rng, place, self.keys)
-        planes = network_planes(make_sample(head, rng, keys, place, smoothness=smoothness))
+        person = random_person(rng, smoothness)
+        planes = network_planes(make_sample(head, rng, keys, place, person=person, smoothness=smoothness))
         return mirrored(planes) if rng.random() < 0.5 else planes
 
 

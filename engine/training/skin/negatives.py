@@ -47,11 +47,11 @@ def coverings(rng: np.random.Generator, window: Window, person: Person) -> list[
     found.append(Covering(brows(rng, window, person), hair))
     if person.beard > 0.4:
         found.append(Covering(stubble(rng, window, person), hair))
-    if rng.random() < 0.3:
+    if rng.random() < 0.12:
         found.append(Covering(strands(rng, window), hair))
     if rng.random() < 0.12:
         found.append(Covering(_hairline(rng, window), hair))
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         colour = np.full(3, float(np.exp(rng.uniform(np.log(0.005), np.log(0.7)))), np.float32)
         found.append(Covering(frame(rng, window), colour))
     return [c for c in found if c.share.max() > 0.02]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,20 +36,29 @@ def directed_noise(rng: np.random.Generator, along: FloatArray, wavelength: floa
     from scipy import fft
 
     size = len(along)
+    logarithm, headings = _filters(size)
     spectrum = fft.rfft2(rng.standard_normal((size, size), dtype=np.float32))
-    fx, fy = fft.rfftfreq(size).astype(np.float32)[None], fft.fftfreq(size).astype(np.float32)[:, None]
-    radius = np.hypot(fx, fy)
-    radial = np.exp(-0.5 * (np.log(np.maximum(radius, 1e-6) * np.float32(wavelength)) / 0.35) ** 2)
-    heading = np.arctan2(fy, fx)
+    spectrum *= np.exp(-0.5 * ((logarithm + np.float32(np.log(wavelength))) / np.float32(0.35)) ** 2)
     turn = ((along + np.pi / 2) % np.pi) * (_ORIENTATIONS / np.pi)
     result = np.zeros((size, size), np.float32)
     for o in range(_ORIENTATIONS):
-        apart = np.angle(np.exp(2j * (heading - o * np.pi / _ORIENTATIONS))).astype(np.float32) / 2
-        layer = fft.irfft2(spectrum * radial * np.exp(-0.5 * (apart / 0.22) ** 2), s=(size, size))
+        layer = fft.irfft2(spectrum * headings[o], s=(size, size))
         distance = np.abs(turn - o)
         share = np.maximum(0.0, 1.0 - np.minimum(distance, _ORIENTATIONS - distance))
         result += share.astype(np.float32) * layer.astype(np.float32) / np.float32(layer.std() + 1e-9)
     return result
+
+
+@functools.lru_cache(maxsize=4)
+def _filters(size: int) -> tuple[FloatArray, FloatArray]:
+    """Logarithm of the frequency per texel (size, h), and the share of each orientation in it (orientations, size, h)."""
+    from scipy import fft
+
+    fx, fy = fft.rfftfreq(size).astype(np.float32)[None], fft.fftfreq(size).astype(np.float32)[:, None]
+    heading = np.arctan2(fy, fx)
+    apart = [np.angle(np.exp(2j * (heading - o * np.pi / _ORIENTATIONS))) / 2 for o in range(_ORIENTATIONS)]
+    shares = np.exp(-0.5 * (np.stack(apart) / 0.22) ** 2)
+    return np.log(np.maximum(np.hypot(fx, fy), 1e-6)).astype(np.float32), shares.astype(np.float32)
 
 
 def splat(
@@ -85,19 +96,21 @@ def traced(
     bends = np.cumsum(rng.standard_normal((N, 2 * half + 1)), 1) * wander
     rows = np.zeros((N, 2 * half + 1), np.float32)
     columns = np.zeros_like(rows)
-    for sign in (1, -1):
-        r, c = seeds[:, 0].copy(), seeds[:, 1].copy()
-        heading: FloatArray | None = None
-        for i in range(half + 1):
-            at = half + sign * i
-            rows[:, at], columns[:, at] = r, c
-            angle = along[np.clip(r, 0, size - 1).astype(int), np.clip(c, 0, size - 1).astype(int)] + bends[:, at]
-            step = np.stack([np.sin(angle), np.cos(angle)], -1)
-            if heading is None:
-                heading = sign * step
-            step *= np.where((step * heading).sum(1) < 0, -1.0, 1.0)[:, None]
-            heading = step
-            r, c = r + step[:, 0], c + step[:, 1]
+    field = np.ascontiguousarray(along).ravel()
+    ways = np.repeat(np.float32([1.0, -1.0]), N)  # both ways at once
+    r, c = np.tile(seeds[:, 0], 2), np.tile(seeds[:, 1], 2)
+    down, right = np.zeros_like(ways), np.zeros_like(ways)
+    for i in range(half + 1):
+        for way, at in ((slice(0, N), half + i), (slice(N, None), half - i)):
+            rows[:, at], columns[:, at] = r[way], c[way]
+        bend = np.concatenate([bends[:, half + i], bends[:, half - i]])
+        texel = np.minimum(np.maximum(r, 0), size - 1).astype(int) * size
+        texel += np.minimum(np.maximum(c, 0), size - 1).astype(int)
+        angle = (field[texel] + bend).astype(np.float32)
+        new_down, new_right = np.sin(angle), np.cos(angle)
+        onwards = np.copysign(np.float32(1.0), new_down * down + new_right * right) if i else ways
+        down, right = new_down * onwards, new_right * onwards
+        r, c = r + down, c + right
     place = (np.arange(2 * half + 1) - half)[None] / np.maximum(lengths, 1.0)[:, None] + 0.5
     return rows, columns, place.astype(np.float32)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from engine.training.skin.person import Person, invent_person
 from engine.training.skin.relief import Relief, express, make_relief
 from engine.training.skin.window import Window, cut, cut_key
 
-DATA_VERSION = 4
+DATA_VERSION = 5
 """Raised whenever the same seed gives another example."""
 
 _SMOOTH_SKIN = 0.25  # of the training's examples: hardly any relief below the same spots, shadows and make-up
@@ -105,6 +105,15 @@ def make_sample(
 def random_smoothness(rng: np.random.Generator) -> float:
     """How much of an example's relief is taken away: none of most, nearly all of some."""
     return float(rng.uniform(0.7, 1.0)) if rng.random() < _SMOOTH_SKIN else 0.0
+
+
+def random_person(rng: np.random.Generator, smoothness: float) -> Person:
+    """A person; on smooth skin most often one with freckles and strong brows, which are what it is there to teach."""
+    person = invent_person(rng)
+    if smoothness == 0.0:
+        return person
+    freckles, brow = (float(x) for x in rng.uniform(0.0, 1.0, 2))
+    return replace(person, freckles=max(person.freckles, freckles), brows=max(person.brows, brow))
 
 
 def _smoothed(relief: Relief, smoothness: float) -> Relief:
