@@ -86,7 +86,12 @@ class OpenPack:
         self.landmark_vertices: IntArray = arrays["landmarks"]
         ends = np.cumsum(arrays["contour_sizes"])[:-1]
         self.contour_candidates: tuple[IntArray, ...] = tuple(np.split(arrays["contour_vertices"], ends))
-        self.dense_vertices: IntArray | None = np.arange(_DENSE_POINTS, dtype=np.int32)
+        self.dense_vertices: IntArray | None = arrays.get("dense_landmarks", np.arange(_DENSE_POINTS, dtype=np.int32))
+
+    @property
+    def cage_matrix(self) -> csr_matrix:
+        """(V, 468): how the vertices follow the cage's control points; the first 468 vertices are the cage's own."""
+        return self._matrix
 
     def bilinear(self, vertices: IntArray) -> tuple[FloatArray, FloatArray]:
         """Rows of the model for skin vertices: mean (n, 3, E) and core (n, 3, E, I), float32 mm.

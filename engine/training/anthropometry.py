@@ -12,7 +12,8 @@ copies (Idiap's FaceModel.h, which cites its pages; Virdi et al. 2019 as quoted 
 half an SD on all means, sn-prn only against the 3D Facial Norms; they differ most on go-go (94 to 102 mm) and zy-zy (133.5
 to 139). A99 and M88 could not be checked; turned into C13's measures, A99's midline depths fall within 1 SD of them. A99's
 subjects were chosen for balanced faces: C13's are more convex (14.2 degrees against 10.4) with a more open angle under the
-nose (107 against 95), so that the targets below go part of the way: chin 0.9, lips 0.3 mm back, columella 1 mm up.
+nose (107 against 95), so that the targets below go part of the way: chin 0.9, fold above it 0.6,
+lips 0.3 mm back, columella 1 mm up.
 The open pack describes nobody's population better than these tables do; other groups differ by the identity modes.
 """
 
@@ -77,10 +78,10 @@ _TARGETS: dict[int, tuple[float, float, float]] = {
     6: (0, 45, -8.2), 197: (0, 37.5, -2.6), 195: (0, 30, 3.6), 5: (0, 21.5, 10.8), 4: (0, 13.2, 16.7),
     1: (0, 8.6, 16.9), 19: (0, 5.0, 12.6), 94: (0, 2.5, 4.8), 2: (0, 0, 0), 164: (0, -5, -0.3),
     0: (0, -13, 2.5), 11: (0, -16.8, 3.2), 12: (0, -19.6, 1.6), 13: (0, -20.9, -2.0), 14: (0, -21.3, -2.2),
-    15: (0, -23.2, -0.4), 16: (0, -26, 1.2), 17: (0, -30, 0.1), 18: (0, -38.5, -6.3), 200: (0, -46, -5.4),
+    15: (0, -23.2, -0.4), 16: (0, -26, 1.2), 17: (0, -30, 0.1), 18: (0, -38.5, -6.8), 200: (0, -46, -5.4),
     199: (0, -54.5, -4.0), 175: (0, -62.5, -6.9), 152: (0, -67.4, -13.0),
     # fold under the lip, as deep beside the middle as in it
-    83: (-7.7, -38.2, -6.3), 182: (-15.6, -35, -7.2), 201: (-9.2, -45.7, -6.1), 194: (-18.3, -42.8, -9.6),
+    83: (-7.7, -38.2, -6.8), 182: (-15.6, -35, -7.6), 201: (-9.2, -45.7, -6.3), 194: (-18.3, -42.8, -9.6),
     # eyes and brows
     33: (-44.75, 45.2, -30), 133: (-16.3, 44.4, -24.2),
     230: (-32, 33, -20.6), 105: (-39, 68.2, -17.2), 70: (-54.5, 58.6, -31), 107: (-13.5, 69.2, -10.0),

@@ -25,7 +25,7 @@ _START = (
     + (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91)
     + (78, 81, 13, 311, 308, 402, 14, 178)
 )
-_MIRROR_68 = (
+MIRROR_68 = (
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
@@ -72,7 +72,7 @@ def landmark_map(
         cost += np.minimum(((points[None] - ibug[:, None]) ** 2).sum(2) / eyes**2, 0.02)
     chosen = np.empty(68, np.int32)
     for i in range(68):
-        j = _MIRROR_68[i]
+        j = MIRROR_68[i]
         near = np.linalg.norm(surface - surface[_START[i]], axis=1) < _SEARCH_MM
         both = cost[i] + cost[j][mirror]
         if i == j:
@@ -82,9 +82,9 @@ def landmark_map(
             candidates = np.intersect1d(candidates, _outline(cage, fine))
         chosen[i] = candidates[both[candidates].argmin()]
     for i in range(68):
-        if _MIRROR_68[i] > i:
-            chosen[_MIRROR_68[i]] = mirror[chosen[i]]
-    return chosen, _contours(surface, chosen)
+        if MIRROR_68[i] > i:
+            chosen[MIRROR_68[i]] = mirror[chosen[i]]
+    return chosen, contours(surface, chosen)
 
 
 def _outline(cage: Cage, fine: csr_matrix) -> IntArray:
@@ -94,8 +94,13 @@ def _outline(cage: Cage, fine: csr_matrix) -> IntArray:
     return np.flatnonzero(np.abs(fine @ on_border - 1) < 1e-9).astype(np.int32)
 
 
-def _contours(surface: DoubleArray, chosen: IntArray) -> list[IntArray]:
-    """For each jaw point the vertices on its ray from the outline to half-way in."""
+def contours(surface: DoubleArray, chosen: IntArray) -> list[IntArray]:
+    """For each jaw point the vertices on its ray from the outline to half-way in.
+
+    Args:
+        surface: (V, 3) mm.
+        chosen: (68,) vertex of each iBUG point.
+    """
     flat = surface[:, :2] - _MIDDLE_MM
     angle, radius = np.arctan2(flat[:, 1], flat[:, 0]), np.hypot(*flat.T)
     slices = []

@@ -9,6 +9,7 @@ Three sources are added as covariances of the 468 points:
 - local variation of nose, lips, chin, eyes, brows and cheekbones, in depth as well, sized by published SDs
   (``anthropometry.MEASURES``).
 
+From the sum is taken what no face shows: lids that leave the eyeballs, which move with them, or sink into them.
 Most modes are exactly symmetric, a few small ones exactly odd: nobody's halves are quite alike.
 The network's depth does not enter person by person: on rendered heads with known geometry its deviations from the mean do
 not go with the true ones (median correlation over the points -0.03), so that depth comes from these covariances alone.
@@ -22,7 +23,7 @@ import numpy as np
 
 from engine.arrays import DoubleArray, IntArray
 from engine.training import anthropometry, distill
-from engine.training.cage import POINTS
+from engine.training.cage import EYE_INNER_R, EYE_OUTER_R, LID_LOWER_R, LID_UPPER_R, POINTS
 from engine.training.handles import cotangent_laplacian
 
 _FLIP = np.array([-1.0, 1.0, 1.0])
@@ -35,6 +36,13 @@ _ODD_REACH_MM, _ODD_SD_MM = 40.0, 0.45
 _ODD_SHARE = 0.12
 """Share of the modes that are odd."""
 _LEAST_AREA = 0.3  # of the median: points in fine meshed parts count at least this much
+
+
+_LID_SLACK, _LID_REACH_MM = (0.05, 0.25), 8.0
+"""How freely a point's distance to the eyeball varies beside others 8 mm away, mm: one that touches it, and what each mm of
+clearance adds."""
+_CLEAR_MM = 7.0
+"""Clearance from which the eyeball says nothing of a point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,27 @@ def _at_rest(covariance: DoubleArray, moving: DoubleArray) -> DoubleArray:
     return np.asarray(flat - (flat @ directions) @ directions.T).reshape(covariance.shape)
 
 
+def _lid_keeper(template: DoubleArray, mirror: IntArray) -> DoubleArray:
+    """Linear map (1404, 1404) that takes the lids' change of distance to the eyeballs out of a displacement field.
+
+    The smoothest local change that does it, as kriging finds it from the distances: the rest of the face stays.
+    """
+    rim = [EYE_OUTER_R, EYE_INNER_R, *LID_UPPER_R, *LID_LOWER_R]
+    away = template - anthropometry.EYE_CENTRE_MM
+    distance = np.linalg.norm(away, axis=1)
+    near = np.flatnonzero(distance - anthropometry.EYE_RADIUS_MM < _CLEAR_MM)
+    rows = np.zeros((2, len(near), POINTS, 3))
+    for k, point in enumerate(near):
+        outwards = away[point] / distance[point]
+        rows[0, k, rim] -= outwards / len(rim)  # the eyeball moves with the mean of its lids
+        rows[0, k, point] += outwards
+    rows[1][:, mirror] = rows[0] * _FLIP
+    seen = rows.reshape(2 * len(near), -1)
+    slack = _LID_SLACK[0] + _LID_SLACK[1] * np.maximum(distance[near] - anthropometry.EYE_RADIUS_MM - 1.0, 0.0)
+    local = _smooth(template, _LID_REACH_MM, (1.0, 1.0, 1.0), 1).reshape(3 * POINTS, -1) @ seen.T
+    return np.asarray(np.eye(3 * POINTS) - local @ np.linalg.solve(seen @ local + np.diag(np.tile(slack**2, 2)), seen))
+
+
 def _of_parity(fields: DoubleArray, mirror: IntArray, parity: int) -> DoubleArray:
     return np.asarray((fields + parity * (fields * _FLIP)[:, mirror]) / 2)
 
@@ -136,6 +165,7 @@ def identity_modes(
         even += _local(template, part)
     odd = _smooth(template, _ODD_REACH_MM, (_ODD_SD_MM,) * 3, -1)
     closer = distill.lip_closer(template, mirror)  # how far the mouth stands open is expression
+    keeper = _lid_keeper(template, mirror)
     odd_count = round(_ODD_SHARE * count)
     kinds = []
     for covariance, number, parity in ((even, count - odd_count, 1), (odd, odd_count, -1)):
@@ -143,6 +173,8 @@ def identity_modes(
         shut = np.einsum("ab,dcbe->dcae", closer, shut)
         if parity > 0:
             shut = _at_rest(shut, moving)
+        flat = keeper @ shut.reshape(3 * POINTS, -1) @ keeper.T
+        shut = flat.reshape(shut.shape)
         kinds.append(_of_parity(_principal(shut, faces, template, number), mirror, parity))
     fields = np.concatenate(kinds)
     size = np.sqrt((fields**2).sum(2).mean(1))

@@ -4,8 +4,8 @@ What each evidence for the geometry can see, and what it cannot:
 
 - This table sees how the fit reads shape from points, depth from correlations and expression from shape, and what noise
   of the landmarks, light and perspective cost. Its heads are warped from the model's own mean: an error of that mean
-  shows only as far as the common field of ``heads`` stands for it, and correlations of real faces between outline and depth,
-  which the heads do not have, make a real gain look smaller.
+  shows only as far as the common field of ``invented_heads`` stands for it, and correlations of real faces between
+  outline and depth, which the heads do not have, make a real gain look smaller.
 - Published measures (``engine.training.anthropometry``) see the mean's size and depth at some thirty places and nothing
   between them; the spread of the modes is held to the same tables by a test.
 - The dense network's depth sees nothing of a person: on these heads it does not go with the true depth (median r = -0.03).
@@ -115,7 +115,8 @@ def accuracy(heads: int = 24, first_seed: int = 2000) -> Iterator[str]:
     from engine.landmarks import LandmarkDetector
     from engine.packs.open_pack import load_open_pack
     from engine.render.context import standalone_context
-    from tests.bench.heads import Studio, invented_head, portrait_textures
+    from engine.training.invented_heads import invented_head
+    from engine.training.studio import Studio, portrait_textures
     from tests.running import finish
 
     pack, ctx = load_open_pack(), standalone_context()
@@ -127,7 +128,7 @@ def accuracy(heads: int = 24, first_seed: int = 2000) -> Iterator[str]:
         studio = Studio(ctx, pack.topology, portrait_textures(pack, detector))
         for seed in range(first_seed, first_seed + heads):
             head = invented_head(neutral, deltas, seed, moving=seed % 2 == 1)
-            found = finish(fit(detector.detect(studio.picture(head)[0]), pack))[0]
+            found = finish(fit(detector.detect(studio.picture(head).photo), pack))[0]
             own, shapes = pack.shapes(found.identity)
             true = head.vertices[:V].astype(float)
             posed = own + np.tensordot(found.weights, shapes, 1)

@@ -49,7 +49,7 @@ def cases() -> dict[str, Case]:
             vertices = pose(rig, result.weights).vertices
             base = (photo, result.camera, pack.topology, vertices, pack.base_texture, SIZE)
             hidden = not_skin(photo, landmarks, result.camera)
-            whole = mended(unwrap(*base, not_skin=hidden), pack.topology, rig.neutral, pack.dense_vertices)
+            whole = mended(unwrap(*base, not_skin=hidden), pack.topology, rig.neutral, np.arange(468, dtype=np.int32))
             found[name] = Case(photo, landmarks, result.camera, unwrap(*base).image, whole.image)
     return found
 
@@ -184,5 +184,5 @@ def test_hidden_pixels_colour_no_skin(cases):
     everything = np.full(case.photo.image.shape[:2], 255, np.uint8)
     texture = unwrap(case.photo, case.camera, pack.topology, neutral, pack.base_texture, 512, not_skin=everything)
     assert texture.visibility.max() == 0
-    again = mended(texture, pack.topology, neutral, pack.dense_vertices)
+    again = mended(texture, pack.topology, neutral, np.arange(468, dtype=np.int32))
     assert again.image.shape == texture.image.shape

@@ -97,7 +97,7 @@ def traced(
     rows = np.zeros((N, 2 * half + 1), np.float32)
     columns = np.zeros_like(rows)
     field = np.ascontiguousarray(along).ravel()
-    ways = np.repeat(np.float32([1.0, -1.0]), N)  # both ways at once
+    ways = np.repeat(np.array([1.0, -1.0], np.float32), N)  # both ways at once
     r, c = np.tile(seeds[:, 0], 2), np.tile(seeds[:, 1], 2)
     down, right = np.zeros_like(ways), np.zeros_like(ways)
     for i in range(half + 1):
