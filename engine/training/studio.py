@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import moderngl
 import numpy as np
 
 from engine import camera as cameras
@@ -88,15 +87,15 @@ def _ball(middle: FloatArray, radii: FloatArray) -> tuple[FloatArray, IntArray]:
 
 
 class Studio:
-    """Draws heads; owns its GL objects."""
+    """Draws heads; owns its GL objects in the moderngl context ``ctx``."""
 
-    def __init__(self, ctx: moderngl.Context, topology: Topology, textures: Iterable[ByteArray]) -> None:
+    def __init__(self, ctx: Any, topology: Topology, textures: Iterable[ByteArray]) -> None:
         self._ctx, self._topology = ctx, topology
         self._program: Any = ctx.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
         self._textures = [ctx.texture(t.shape[1::-1], 3, t.tobytes(), alignment=1) for t in textures]
         for texture in self._textures:
             texture.build_mipmaps()
-            texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+            texture.filter = (ctx.LINEAR_MIPMAP_LINEAR, ctx.LINEAR)
 
     def picture(self, head: Head, most_yaw_deg: float = 25.0) -> Shot:
         """A photo of the head from a random side, all of it from the head's seed."""
@@ -135,7 +134,7 @@ class Studio:
         frame, picture = ctx.framebuffer([color], depth), ctx.framebuffer([resolved])
         frame.use()
         frame.clear(0, 0, 0, 0)
-        ctx.enable(moderngl.DEPTH_TEST)
+        ctx.enable(ctx.DEPTH_TEST)
         for name in ("light", "strength"):
             self._program[name].value = tuple(look[name])
         for name in ("clip", "turn"):

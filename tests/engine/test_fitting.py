@@ -48,7 +48,7 @@ def _landmarks_of(pack, camera, identity, weights):
     pixels = cameras.project(camera, neutral + np.tensordot(weights, deltas, 1))
     points68 = pixels[pack.landmark_vertices]
     low, high = pixels.min(0), pixels.max(0)
-    return Landmarks(pixels[:468].copy(), points68.copy(), FaceBox(*low, *high, 1.0, 20.0))
+    return Landmarks(pixels[pack.dense_vertices].copy(), points68.copy(), FaceBox(*low, *high, 1.0, 20.0))
 
 
 def test_pose_from_nothing_and_refined():
