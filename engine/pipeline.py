@@ -16,7 +16,7 @@ from engine.packs.pack import ModelPack
 from engine.rasterize import uv_raster
 from engine.rig import make_basis, posed_vertices
 from engine.steps import scaled
-from engine.types import FaceAsset, FaceBox, Landmarks, Photo, Progress, RigBasis, SkinTexture
+from engine.types import FaceAsset, FaceBox, Fit, Landmarks, Photo, Progress, RigBasis, SkinTexture
 
 _DEFORMATION_PX = 256
 
@@ -73,7 +73,7 @@ def build_face(
     texture, found = pack.surface(photo, landmarks, found, rig)
     clock.lap("texture")
     yield Progress("Reading the skin's detail", _DETAIL)
-    request = detail_request(pack, rig, texture, (STATIC,))
+    request = detail_request(pack, rig, texture, (STATIC,), found)
     static = yield from _one_map(pack.predictor(), request, "Reading the skin's detail", _DETAIL, 1.0)
     clock.lap("detail")
     yield Progress("Done", 1.0)
@@ -106,7 +106,7 @@ def add_key_maps(face: FaceAsset, models: Models, keys: Sequence[int]) -> Genera
         return face
     clock = _Clock()
     names = models.pack.key_names
-    request = detail_request(models.pack, face.rig, face.texture, wanted)
+    request = detail_request(models.pack, face.rig, face.texture, wanted, face.fit)
     for done, key in enumerate(wanted):
         stage = f"Detail of the expression {_spoken(names[key])}"
         yield Progress(stage, done / len(wanted))
@@ -141,9 +141,19 @@ def _summed(before: Sequence[tuple[str, float]], new: Sequence[tuple[str, float]
     return tuple(total.items())
 
 
-def detail_request(pack: ModelPack, rig: RigBasis, texture: SkinTexture, keys: tuple[int, ...]) -> DetailRequest:
-    """What a predictor gets to see of one face (see ``DetailRequest``); remembered for the face's further maps."""
-    return replace(_request(pack, rig, texture), keys=keys)
+def detail_request(
+    pack: ModelPack, rig: RigBasis, texture: SkinTexture, keys: tuple[int, ...], found: Fit | None = None
+) -> DetailRequest:
+    """What a predictor gets to see of one face (see ``DetailRequest``); remembered for the face's further maps.
+
+    Args:
+        pack: the face's model.
+        rig: the face.
+        texture: the face's.
+        keys: wanted maps.
+        found: knows the expression in the photo; without it the photo counts as a face at rest.
+    """
+    return replace(_request(pack, rig, texture, found), keys=keys)
 
 
 def forget_requests() -> None:
@@ -152,7 +162,7 @@ def forget_requests() -> None:
 
 
 @lru_cache(maxsize=1)
-def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture) -> DetailRequest:
+def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture, found: Fit | None) -> DetailRequest:
     import cv2
 
     topology = pack.topology
@@ -161,6 +171,7 @@ def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture) -> DetailRequ
     coarse = uv_raster(topology, _DEFORMATION_PX)
     faces = topology.faces[: topology.skin.faces[1]]
     deformation = np.stack([coarse.interpolate(posed_vertices(rig, h) - rig.neutral, faces) for h in rig.key_weights])
+    worn = None if found is None else coarse.interpolate(posed_vertices(rig, found.weights) - rig.neutral, faces)
     n = window.map_size
     visibility: FloatArray = texture.visibility
     if visibility.shape[0] != n:
@@ -172,4 +183,5 @@ def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture) -> DetailRequ
         deformation_mm=deformation,
         position_mm=coarse.interpolate(rig.neutral, faces),
         keys=(),
+        worn_mm=worn,
     )

@@ -76,13 +76,13 @@ class LearnedPredictor:
         self._device = device
         self._cache = cache
         self._last: _Face | None = None
-        self._wrinkles: tuple[_Face, WrinkleField] | None = None
+        self._wrinkles: tuple[_Face, WrinkleField, Reading] | None = None
 
     def predict(self, request: DetailRequest) -> Iterator[DetailResult]:
         """Yield one result per key of the request, in its order; the next map is made when it is asked for."""
         for key in request.keys:
-            at_rest = key == STATIC or not request.deformation_mm[key].any()
-            yield self._stored(STATIC if at_rest else key, key, request)
+            as_seen = key == STATIC or (request.worn_mm is None and not request.deformation_mm[key].any())
+            yield self._stored(STATIC if as_seen else key, key, request)
 
     def steps(self, request: DetailRequest) -> Iterator[DetailResult | float]:
         """As ``predict``: a map is a matter of tenths of a second."""
@@ -93,32 +93,47 @@ class LearnedPredictor:
         name = self._cache_name(key, request) if self._cache is not None else ""
         found = self._cache.get(name) if self._cache is not None else None
         if found is None or found.shape != (2, *request.skin.shape):
-            found = self._at_rest(request) if key == STATIC else self._expressed(key, request)
+            found = self._as_seen(request) if key == STATIC else self._expressed(key, request)
             if self._cache is not None:
                 self._cache.put(name, found)
         return DetailResult(asked, found[0].copy(), found[1].copy())
 
-    def _at_rest(self, request: DetailRequest) -> FloatArray:
-        """Map and confidence without expression, (2, n, n)."""
+    def _as_seen(self, request: DetailRequest) -> FloatArray:
+        """Map and confidence of the face as the photo shows it, (2, n, n)."""
         face = self._face(request)
         return np.stack([face.static_mm, face.confidence])
 
     def _expressed(self, key: int, request: DetailRequest) -> FloatArray:
         """Map and confidence of a key expression, (2, n, n); where nothing moves they are those at rest."""
+        from engine.detail.network import DEPTH_MM
+
         face = self._face(request)
-        field = key_field(self._folds(face, request), request.deformation_mm[key])
-        relief = self._relief(face.reading, field) * face.factor
+        folds, reading = self._folds(face, request)
+        rest_mm = reading.static[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM) * face.factor
+        if not request.deformation_mm[key].any():
+            return np.stack([np.clip(rest_mm, -_DEEPEST_MM, _DEEPEST_MM), face.confidence]).astype(np.float32)
+        field = key_field(folds, request.deformation_mm[key])
+        relief = self._relief(reading, field) * face.factor
         map_mm = np.clip(relief, -_DEEPEST_MM, _DEEPEST_MM)
-        new = np.abs(map_mm - face.static_mm)
+        new = np.abs(map_mm - rest_mm)
         guided = enlarged(np.abs(field.guide), len(map_mm)) > 0.02
-        invented = guided * new / (new + np.abs(face.static_mm) + np.float32(_INVENTED_KNEE_MM))
+        invented = guided * new / (new + np.abs(rest_mm) + np.float32(_INVENTED_KNEE_MM))
         return np.stack([map_mm, face.confidence * (1.0 - invented)]).astype(np.float32)
 
-    def _folds(self, face: _Face, request: DetailRequest) -> WrinkleField:
-        """Where the skin of this face folds; made with its first expression."""
+    def _folds(self, face: _Face, request: DetailRequest) -> tuple[WrinkleField, Reading]:
+        """Where the skin of this face folds, and the reading without the folds of the photo; made with its first key."""
+        import torch
+
+        from engine.detail.network import DEPTH_MM
+
         if self._wrinkles is None or self._wrinkles[0] is not face:
-            self._wrinkles = face, WrinkleField(request.position_mm, request.skin, _GUIDE_SEED)
-        return self._wrinkles[1]
+            wrinkles = WrinkleField(request.position_mm, request.skin, _GUIDE_SEED)
+            static = face.reading.static
+            seen_mm = static[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM)
+            rest = wrinkles.at_rest(seen_mm, request.worn_mm, face.texel_mm) / np.float32(DEPTH_MM)
+            reading = face.reading._replace(static=torch.from_numpy(rest)[None, None].to(static))
+            self._wrinkles = face, wrinkles, reading
+        return self._wrinkles[1:]
 
     def _relief(self, reading: Reading, field: KeyField) -> FloatArray:
         """The network's answer (n, n) mm for one expression."""
@@ -135,14 +150,14 @@ class LearnedPredictor:
 
     def _face(self, request: DetailRequest) -> _Face:
         """The part that all maps of a face share, made once."""
-        source = (request.texture, request.visibility, request.skin, request.position_mm)
+        source = (request.texture, request.visibility, request.skin, request.position_mm, request.worn_mm)
         last = self._last
         if last is None or any(old is not new for old, new in zip(last.source, source, strict=True)):
             last = self._read(request, source)
             self._last = last
         return last
 
-    def _read(self, request: DetailRequest, source: tuple[np.ndarray, ...]) -> _Face:
+    def _read(self, request: DetailRequest, source: tuple[np.ndarray | None, ...]) -> _Face:
         import torch
 
         from engine.detail.network import DEPTH_MM
@@ -167,6 +182,7 @@ class LearnedPredictor:
         factor = rim * skin * (_UNSEEN + (1.0 - _UNSEEN) * seen)
         return _Face(
             source=source,
+            texel_mm=typical,
             reading=reading,
             static_mm=np.clip(static * factor, -_DEEPEST_MM, _DEEPEST_MM).astype(np.float32),
             confidence=np.asarray(seen * rim / (1.0 + (enlarged(spread, n) / _SURE_MM) ** 2), np.float32),
@@ -181,12 +197,14 @@ class LearnedPredictor:
 
     def _cache_name(self, key: int, request: DetailRequest) -> str:
         deformation: bytes | ByteArray = b"" if key == STATIC else request.deformation_mm[key].tobytes()
+        worn = b"" if key == STATIC or request.worn_mm is None else request.worn_mm.tobytes()
         return cache_key(
             f"learned {self._version} {key}",
             request.texture.tobytes(),
             request.visibility.tobytes(),
             request.position_mm.tobytes(),
             bytes(deformation),
+            worn,
         )
 
 
@@ -194,8 +212,10 @@ class LearnedPredictor:
 class _Face:
     """What is known about a face before any expression."""
 
-    source: tuple[np.ndarray, ...]
+    source: tuple[np.ndarray | None, ...]
     """The request's arrays that it was made from."""
+    texel_mm: float
+    """Typical size of a texel."""
     reading: Reading
     static_mm: FloatArray
     confidence: FloatArray

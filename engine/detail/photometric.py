@@ -52,8 +52,10 @@ class PhotometricPredictor:
         """Yield one result per key of the request, in its order; the next map is made when it is asked for."""
         reading = self._reading(request)
         for key in request.keys:
-            if key == STATIC or not request.deformation_mm[key].any():
+            if key == STATIC:
                 yield DetailResult(key, reading.static_mm.copy(), reading.confidence.copy())
+            elif not request.deformation_mm[key].any():
+                yield DetailResult(key, reading.rest_mm.copy(), reading.confidence.copy())
             else:
                 yield _expressed(key, reading, request)
 
@@ -63,11 +65,15 @@ class PhotometricPredictor:
 
     def _reading(self, request: DetailRequest) -> _Reading:
         """The static part, made once for all requests about the same face."""
-        source = (request.texture, request.visibility, request.skin, request.position_mm)
+        source = (request.texture, request.visibility, request.skin, request.position_mm, request.worn_mm)
         last = self._last
         if last is None or any(old is not new for old, new in zip(last.source, source, strict=True)):
             wrinkles = WrinkleField(request.position_mm, request.skin, self._seed)
-            last = _Reading(source, *self._static(request), wrinkles)
+            static_mm, confidence, foldable = self._static(request)
+            texel_mm = mm_per_texel(request.position_mm, request.skin)
+            typical = float(np.median(texel_mm[request.skin])) if request.skin.any() else 0.2
+            rest_mm = wrinkles.at_rest(static_mm, request.worn_mm, typical)
+            last = _Reading(source, static_mm, rest_mm, confidence, foldable, wrinkles)
             self._last = last
         return last
 
@@ -95,9 +101,11 @@ class PhotometricPredictor:
 class _Reading:
     """What is known about a face before any expression."""
 
-    source: tuple[np.ndarray, ...]
+    source: tuple[np.ndarray | None, ...]
     """The request's arrays that it was made from."""
     static_mm: FloatArray
+    rest_mm: FloatArray
+    """(n, n) float32 mm: without the folds of the expression in the photo."""
     confidence: FloatArray
     foldable: FloatArray
     """(n, n) float32 in [0, 1]: factor on invented folds."""
@@ -105,13 +113,13 @@ class _Reading:
 
 
 def _expressed(key: int, reading: _Reading, request: DetailRequest) -> DetailResult:
-    """The map of one key expression; equal to the static map wherever the skin is not deformed."""
+    """The map of one key expression; equal to that at rest wherever the skin is not deformed."""
     response = reading.wrinkles.respond(request.deformation_mm[key])
     folds = response.relief_mm * reading.foldable
-    map_mm = reading.static_mm * response.static_gain + folds
+    map_mm = reading.rest_mm * response.static_gain + folds
     excess = np.maximum(np.abs(map_mm) - np.float32(_DEEPEST_MM), 0.0)
     map_mm = np.clip(map_mm, -_DEEPEST_MM, _DEEPEST_MM) + np.sign(map_mm) * _BEYOND_MM * np.tanh(excess / _BEYOND_MM)
-    invented = np.abs(folds) / (np.abs(folds) + np.abs(reading.static_mm) + np.float32(_INVENTED_KNEE_MM))
+    invented = np.abs(folds) / (np.abs(folds) + np.abs(reading.rest_mm) + np.float32(_INVENTED_KNEE_MM))
     return DetailResult(key, np.asarray(map_mm, np.float32), np.asarray(reading.confidence * (1.0 - invented)))
 
 

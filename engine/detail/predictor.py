@@ -11,7 +11,7 @@ import numpy as np
 from engine.arrays import BoolArray, ByteArray, FloatArray, frozen
 
 STATIC = -1
-"""Key index of the map for the photo's own expression."""
+"""Key index of the map for the photo's own expression; the keys' maps start from the face without it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +30,8 @@ class DetailRequest:
     """(m, m, 3) float32 mm: the person's neutral surface over the window."""
     keys: tuple[int, ...]
     """Which maps are wanted, in this order: STATIC or a key index."""
+    worn_mm: FloatArray | None = None
+    """(m, m, 3) float32 mm: the expression in the photo minus neutral; None if the photo's face is at rest."""
 
     def __post_init__(self) -> None:
         n = self.texture.shape[0]
@@ -38,6 +40,8 @@ class DetailRequest:
         frozen("skin", self.skin, (n, n), np.bool_)
         m = frozen("deformation_mm", self.deformation_mm, (None, None, None, 3)).shape[1]
         frozen("position_mm", self.position_mm, (m, m, 3))
+        if self.worn_mm is not None:
+            frozen("worn_mm", self.worn_mm, (m, m, 3))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

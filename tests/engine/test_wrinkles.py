@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
+from engine.detail.learned import WEIGHTS_FILE, LearnedPredictor, load_detail_network
 from engine.detail.photometric import PhotometricPredictor
 from engine.detail.predictor import STATIC, DetailRequest
 from engine.detail.strain import SurfaceGrid
 from engine.detail.wrinkles import WrinkleField, WrinkleResponse
 from engine.expressions import KEY_NAMES
 from engine.rasterize import uv_raster
-from tests.engine.dome import plane
+from engine.resources import read_resource
+from tests.engine.dome import flat_request, plane
 
 N, M = 512, 128
 WHOLE = np.ones((N, N), bool)
@@ -257,3 +261,51 @@ def test_key_maps_are_quick(open_face: DetailRequest) -> None:
     next(results)
     next(results)
     assert time.perf_counter() - start < 1.5  # 0.08 s each alone on one core; room for a busy machine
+
+
+# -- the photo's own expression ------------------------------------------------------------------------------------------
+
+
+def _learned() -> LearnedPredictor:
+    return LearnedPredictor(load_detail_network(read_resource(WEIGHTS_FILE)), "test")
+
+
+def _squeezed(m: int = 128, width_mm: float = 200.0) -> np.ndarray:
+    """The right half of a flat face pushed together along x by up to 20 %, the left half still."""
+    x = plane(m, width_mm)[..., 0]
+    move = np.zeros((m, m, 3), np.float32)
+    move[..., 0] = -0.2 * np.clip(x - 20.0, 0.0, 40.0)
+    return move
+
+
+def test_what_the_expression_in_the_photo_folded_is_shallower_at_rest():
+    n, texel_mm = 512, 200.0 / 512
+    skin = np.ones((n, n), bool)
+    field = WrinkleField(plane(128), skin)
+    x = (np.arange(n, dtype=np.float32) + 0.5) * np.float32(texel_mm)
+    lines = np.tile(0.2 * np.sin(2 * np.pi * x / 6.0), (n, 1)).astype(np.float32)
+    rest = field.at_rest(lines, _squeezed(), texel_mm)
+    folded, still = slice(int(0.64 * n), int(0.76 * n)), slice(n // 8, int(0.4 * n))
+    middle = slice(n // 4, -n // 4)
+    assert 0.3 < rest[middle, folded].std() / lines[middle, folded].std() < 0.6
+    np.testing.assert_array_equal(rest[middle, still], lines[middle, still])
+    assert field.at_rest(lines, None, texel_mm) is lines
+    pores = np.random.default_rng(1).normal(0, 0.01, (n, n)).astype(np.float32)
+    kept = field.at_rest(pores, _squeezed(), texel_mm)
+    assert kept[middle, folded].std() > 0.85 * pores[middle, folded].std()
+
+
+@pytest.mark.parametrize("make", [PhotometricPredictor, _learned], ids=["photometric", "learned"])
+def test_a_worn_expression_changes_the_face_at_rest_and_not_what_is_seen(make):
+    rng = np.random.default_rng(2)
+    texture = np.clip(150 + rng.normal(0, 12, (256, 256, 1)) * (1, 0.9, 0.8), 0, 255).astype(np.uint8)
+    texture = cv2.GaussianBlur(texture, (0, 0), 1.5)
+    plain = flat_request(texture, keys=(STATIC, 0), skin=np.ones((256, 256), bool), m=64)
+    worn = replace(plain, worn_mm=_squeezed(64))
+    seen, rest = (result.map_mm for result in make().predict(plain))
+    np.testing.assert_array_equal(seen, rest)
+    seen_worn, rest_worn = (result.map_mm for result in make().predict(worn))
+    np.testing.assert_array_equal(seen_worn, seen)
+    folded, still = (slice(96, 160), slice(164, 194)), (slice(96, 160), slice(32, 100))
+    assert rest_worn[folded].std() < 0.8 * seen[folded].std()
+    np.testing.assert_allclose(rest_worn[still], seen[still], atol=1e-6)
