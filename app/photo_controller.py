@@ -242,7 +242,9 @@ class PhotoController(QObject):
             return
         shares = pose.map_weights.max(axis=0)
         least = _SLOW_SHARE if self._engine.slow_detail else 0.0
-        self._urgent = tuple(int(k) for k in np.argsort(-shares) if shares[k] > least)
+        # The neutral map last: it stands in for those that are missing, and lacks the folds that the photo shows.
+        ordered = sorted(np.flatnonzero(shares > least).tolist(), key=lambda k: (k == 0, -shares[k]))
+        self._urgent = tuple(ordered)
         if self._map_job is None and any(face.key_maps[k] is None for k in self._urgent):
             self._fetch_key_maps()
 

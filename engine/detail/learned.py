@@ -46,6 +46,8 @@ _UNSEEN = 0.3  # share of the network's guess that stays on skin that the photo 
 _SURE_MM = 0.04  # expected error at which the confidence is one half
 _INVENTED_KNEE_MM = 0.02  # folds far shallower than this do not lower the confidence
 _GUIDE_SEED = 0
+_WORN = 2.0  # how much deeper full compression makes folds in a photo, as a share of their depth at rest
+_RECIPE = 2  # part of the stored maps' names: raised when the same network and face give other maps
 _DEEPEST_MM = 1.0
 
 _log = logging.getLogger(__name__)
@@ -110,8 +112,9 @@ class LearnedPredictor:
         face = self._face(request)
         folds, reading = self._folds(face, request)
         rest_mm = reading.static[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM) * face.factor
+        rest_mm = np.clip(rest_mm, -_DEEPEST_MM, _DEEPEST_MM)
         if not request.deformation_mm[key].any():
-            return np.stack([np.clip(rest_mm, -_DEEPEST_MM, _DEEPEST_MM), face.confidence]).astype(np.float32)
+            return np.stack([rest_mm, face.confidence]).astype(np.float32)
         field = key_field(folds, request.deformation_mm[key])
         relief = self._relief(reading, field) * face.factor
         map_mm = np.clip(relief, -_DEEPEST_MM, _DEEPEST_MM)
@@ -130,7 +133,7 @@ class LearnedPredictor:
             wrinkles = WrinkleField(request.position_mm, request.skin, _GUIDE_SEED)
             static = face.reading.static
             seen_mm = static[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM)
-            rest = wrinkles.at_rest(seen_mm, request.worn_mm, face.texel_mm) / np.float32(DEPTH_MM)
+            rest = wrinkles.at_rest(seen_mm, request.worn_mm, face.texel_mm, _WORN) / np.float32(DEPTH_MM)
             reading = face.reading._replace(static=torch.from_numpy(rest)[None, None].to(static))
             self._wrinkles = face, wrinkles, reading
         return self._wrinkles[1:]
@@ -199,7 +202,7 @@ class LearnedPredictor:
         deformation: bytes | ByteArray = b"" if key == STATIC else request.deformation_mm[key].tobytes()
         worn = b"" if key == STATIC or request.worn_mm is None else request.worn_mm.tobytes()
         return cache_key(
-            f"learned {self._version} {key}",
+            f"learned {self._version} {_RECIPE} {key}",
             request.texture.tobytes(),
             request.visibility.tobytes(),
             request.position_mm.tobytes(),

@@ -11,7 +11,7 @@ import numpy as np
 from engine.arrays import BoolArray, ByteArray, FloatArray, frozen
 
 STATIC = -1
-"""Key index of the map for the photo's own expression; the keys' maps start from the face without it."""
+"""Key index of the map for the photo's own expression, as seen; the keys' maps may start from less of its folds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

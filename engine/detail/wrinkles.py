@@ -16,8 +16,8 @@ from engine.fields import blurred, distance_inside, enlarged, smoothstep
 _ONSET = 0.025  # compression that skin takes without folding
 _SATURATION = 0.09  # compression over which the folds approach their full depth
 _DEEPEST_MM = 0.55  # valley of the widest folds, from the surface around them to the bottom
-_DEEPENED = 0.5  # how much deeper full compression makes the lines that are there already
-_WORN = 2.0  # how much deeper full compression makes them in a photo, as a share of their depth at rest
+DEEPENED = 0.5
+"""How much deeper full compression makes the lines that are there already, as a share of their depth."""
 _WORN_SIGMA_MM = 0.35  # finer relief than this is no fold
 _STRETCH_ONSET, _STRETCH_SATURATION = 0.03, 0.12
 _SMOOTHED = 0.4  # share of the static relief that full stretch removes
@@ -83,26 +83,30 @@ class WrinkleField:
         moved = smoothstep(np.sqrt((deformation_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
         folded = moved * _approach(strain.compression, _ONSET, _SATURATION)
         stretched = moved * _approach(strain.stretch, _STRETCH_ONSET, _STRETCH_SATURATION)
-        gain = 1.0 + _DEEPENED * folded - _SMOOTHED * stretched * (1.0 - folded)
+        gain = 1.0 + DEEPENED * folded - _SMOOTHED * stretched * (1.0 - folded)
         return WrinkleResponse(self._relief(strain, folded * self._proneness), enlarged(gain, self._n))
 
-    def at_rest(self, seen_mm: FloatArray, worn_mm: FloatArray | None, texel_mm: float) -> FloatArray:
+    def at_rest(
+        self, seen_mm: FloatArray, worn_mm: FloatArray | None, texel_mm: float, deepened: float = DEEPENED
+    ) -> FloatArray:
         """Relief (n, n) mm of the face at rest, from what a photo shows of it in an expression.
 
         Args:
             seen_mm: (n, n) float32 mm.
             worn_mm: (m, m, 3) float32 mm, the photo's expression minus neutral; None for a face at rest.
             texel_mm: typical size of a texel of ``seen_mm``.
+            deepened: by how much full compression deepens folds, as a share of their depth at rest.
 
         Source:
-            The inverse of the folds' deepening: what compression deepened by 1 + g was 1 / (1 + g) as deep before.
+            The inverse of the folds' deepening: what compression deepened by 1 + g was 1 / (1 + g) as deep before. Pores stay
+            as they are.
         """
         if worn_mm is None or not worn_mm.any():
             return seen_mm
         worn_mm = enlarged(worn_mm, self._m)
         moved = smoothstep(np.sqrt((worn_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
         folded = moved * _approach(self._grid.strain(worn_mm).compression, _ONSET, _SATURATION)
-        added = np.asarray(_WORN * folded / (1.0 + _WORN * folded), np.float32)
+        added = np.asarray(deepened * folded / (1.0 + deepened * folded), np.float32)
         return seen_mm - enlarged(added, self._n) * blurred(seen_mm, max(_WORN_SIGMA_MM / texel_mm, 0.5))
 
     def guide(self, deformation_mm: FloatArray) -> FoldGuide:

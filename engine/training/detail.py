@@ -89,6 +89,10 @@ class _State:
         self.mean.load_state_dict(content["mean"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
+        if content["data_version"] != DATA_VERSION:
+            _say(
+                f"\nGoing on from data version {content['data_version']} with {DATA_VERSION}: tell the model card (--note).\n"
+            )
 
 
 class Pool:

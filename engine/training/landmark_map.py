@@ -95,7 +95,7 @@ def _outline(cage: Cage, fine: csr_matrix) -> IntArray:
 
 
 def contours(surface: DoubleArray, chosen: IntArray) -> list[IntArray]:
-    """For each jaw point the vertices on its ray from the outline to half-way in.
+    """For each jaw point the vertices on its ray from the border to half-way in.
 
     Args:
         surface: (V, 3) mm.

@@ -41,6 +41,7 @@ _LEAST_AREA = 0.3  # of the median: points in fine meshed parts count at least t
 _LID_SLACK, _LID_REACH_MM = (0.05, 0.25), 8.0
 """How freely a point's distance to the eyeball varies beside others 8 mm away, mm: one that touches it, and what each mm of
 clearance adds."""
+_ROUNDS = 4
 _CLEAR_MM = 7.0
 """Clearance from which the eyeball says nothing of a point."""
 
@@ -171,10 +172,10 @@ def identity_modes(
     for covariance, number, parity in ((even, count - odd_count, 1), (odd, odd_count, -1)):
         shut = np.einsum("ab,bcde->acde", closer, covariance)
         shut = np.einsum("ab,dcbe->dcae", closer, shut)
-        if parity > 0:
-            shut = _at_rest(shut, moving)
-        flat = keeper @ shut.reshape(3 * POINTS, -1) @ keeper.T
-        shut = flat.reshape(shut.shape)
+        for _ in range(_ROUNDS if parity > 0 else 1):  # each undoes a little of the other
+            shut = (keeper @ shut.reshape(3 * POINTS, -1) @ keeper.T).reshape(shut.shape)
+            if parity > 0:
+                shut = _at_rest(shut, moving)
         kinds.append(_of_parity(_principal(shut, faces, template, number), mirror, parity))
     fields = np.concatenate(kinds)
     size = np.sqrt((fields**2).sum(2).mean(1))

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from engine.landmarks import LandmarkDetector
 from engine.packs.open_pack import load_open_pack
 from engine.resources import resource_path
 from tests.bench.detail_faces import (
+    FACE_PX,
     HELD_OUT_SEED,
     KnownFace,
     RealFace,
@@ -82,8 +84,8 @@ def _learned(weights: Path | None) -> DetailPredictor:
 def _errors(predictors: Predictors, heads: list) -> Iterator[str]:
     names = ("flat", *predictors)
     total: dict[tuple[str, str, str], list[float]] = {}
-    likeness = []
-    for face in known_faces(heads, FACES, THE_20):
+    likeness, widths = [], []
+    for i, face in enumerate(known_faces(heads, FACES, THE_20)):
         found = {name: maps_of(p, face.request, (STATIC, *THE_20)) for name, p in predictors.items()}
         flat = np.zeros_like(face.sample.static_mm)
         for key in (STATIC, *THE_20):
@@ -93,6 +95,8 @@ def _errors(predictors: Predictors, heads: list) -> Iterator[str]:
                 guess = flat if name == "flat" else found[name][key]
                 for measure_name, value in _error(guess, true, face).items():
                     total.setdefault((group, measure_name, name), []).append(value)
+        static = [total["static map", "RMS um", name][-1] for name in names]
+        widths.append((FACE_PX[i % len(FACE_PX)], face.sample.person.age, *static))
         pair = [found[name][STATIC][face.judged] for name in predictors]
         likeness.append(float(np.corrcoef(*pair)[0, 1]))
     yield ""
@@ -104,6 +108,12 @@ def _errors(predictors: Predictors, heads: list) -> Iterator[str]:
             less = 1.0 - values[2] / values[1]
             cells = " | ".join(f"{v:.2f}" for v in values)
             yield f"| {group} | {measure_name} | {cells} | {less:.0%} |"
+    yield ""
+    yield "| face in the photo, px | age (0 young, 1 old) | flat map, static RMS um | photometric | learned | below |"
+    yield "|---|---|---|---|---|---|"
+    for px, age, flat_um, shading_um, learned_um in widths:
+        less = 1.0 - learned_um / shading_um
+        yield f"| {px} | {age:.2f} | {flat_um:.1f} | {shading_um:.1f} | {learned_um:.1f} | {less:.0%} |"
     yield ""
     yield f"Correlation of the learned with the photometric static map: {np.mean(likeness):.2f} (limit 0.95)."
     yield ""
@@ -190,6 +200,7 @@ def _mirrored(request: DetailRequest) -> DetailRequest:
         np.ascontiguousarray(request.deformation_mm[:, :, ::-1] * flip),
         np.ascontiguousarray(request.position_mm[:, ::-1] * flip),
         request.keys,
+        None if request.worn_mm is None else np.ascontiguousarray(request.worn_mm[:, ::-1] * flip),
     )
 
 
@@ -201,9 +212,7 @@ def _relit(request: DetailRequest, lamp: np.ndarray) -> DetailRequest:
     shading = 0.25 + 1.0 * np.maximum(normal @ (lamp / np.linalg.norm(lamp)).astype(np.float32), 0.0)
     linear = (request.texture / 255.0) ** 2.2 * enlarged(shading.astype(np.float32), len(request.skin))[..., None]
     texture = (255.0 * np.clip(linear, 0, 1) ** (1 / 2.2) + 0.5).astype(np.uint8)
-    return DetailRequest(
-        texture, request.visibility, request.skin, request.deformation_mm, request.position_mm, request.keys
-    )
+    return replace(request, texture=texture)
 
 
 # -- 3 -------------------------------------------------------------------------------------------------------------

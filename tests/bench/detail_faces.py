@@ -113,6 +113,6 @@ class RealFaces:
     def _real(self, name: str, face: FaceAsset) -> RealFace:
         from engine.fields import distance_inside
 
-        request = detail_request(self._models.pack, face.rig, face.texture, (STATIC,))
+        request = detail_request(self._models.pack, face.rig, face.texture, (STATIC,), face.fit)
         inside = distance_inside(np.pad(request.skin.astype(np.uint8), 1))[1:-1, 1:-1]
         return RealFace(name, face, request, (request.visibility > 0.7) & (inside > 20))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.detail.predictor import STATIC, DetailPredictor
+from engine.detail.predictor import DetailPredictor
 from engine.expressions import KEY_NAMES
 from engine.images import photo_from_array
 from engine.landmarks import LandmarkDetector
@@ -45,7 +45,7 @@ def contact_sheet(predictors: dict[str, DetailPredictor], folder: Path) -> Itera
             blank = photo_from_array(np.zeros((_SIZE[1], _SIZE[0], 3), np.uint8), "blank.png")
             sitter = replace(real.face, photo=blank)  # cameras count in pixels of the photo
             keys = tuple(KEY_NAMES.index(name) for name in _KEYS)
-            maps = {name: maps_of(p, real.request, (STATIC, *keys)) for name, p in predictors.items()}
+            maps = {name: maps_of(p, real.request, (0, *keys)) for name, p in predictors.items()}
             camera = WeakPerspective(np.zeros(3, np.float32), 3.0, np.array([260.0, 330.0], np.float32))
 
             def drawn(static: np.ndarray, weights: np.ndarray, face=sitter, camera=camera) -> np.ndarray:
@@ -57,7 +57,7 @@ def contact_sheet(predictors: dict[str, DetailPredictor], folder: Path) -> Itera
 
             rest = np.zeros(51, np.float32)
             flat = np.zeros_like(real.face.static_map)
-            pictures = [drawn(flat, rest), *(drawn(found[STATIC], rest) for found in maps.values())]
+            pictures = [drawn(flat, rest), *(drawn(found[0], rest) for found in maps.values())]
             weights = [real.face.rig.key_weights[key] for key in keys]
             pictures += [drawn(maps["learned"][key], h) for key, h in zip(keys, weights, strict=True)]
             close = [

@@ -246,3 +246,14 @@ def test_a_damaged_pack_is_one_sentence(monkeypatch):
             load_open_pack()
     finally:
         load_open_pack.cache_clear()
+
+
+@pytest.mark.parametrize("shape", ["mouthSmile", "mouthFrown", "eyeBlink", "eyeWide"])
+def test_what_people_do_is_not_who_they_are(pack, shape):
+    """No mode moves the neutral face along a smile, a frown, a blink or widened eyes."""
+    zero = np.zeros(50, np.float32)
+    neutral, deltas = pack.shapes(zero)
+    motion = (deltas[INDEX[shape + "Left"]] + deltas[INDEX[shape + "Right"]])[:468].ravel()
+    modes = [(pack.shapes(one)[0] - neutral)[:468].ravel() for one in np.eye(50, dtype=np.float32)]
+    shares = np.array(modes) @ motion / (motion @ motion)
+    assert np.linalg.norm(shares) < 0.05

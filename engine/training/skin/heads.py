@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.arrays import FloatArray
 from engine.detail.inputs import KeyField, key_field, surface_normals
+from engine.detail.map_cache import cache_key
 from engine.detail.surface import mm_per_texel, skin_at
 from engine.detail.wrinkles import WrinkleField
 from engine.detail.zones import Openings
@@ -102,8 +103,9 @@ def make_head(pack: OpenPack, seed: int, guide_seed: int | None = None) -> Head:
 def load_heads(pack: OpenPack, seeds: tuple[int, ...], folder: Path) -> list[Head]:
     """The heads of some seeds; made once per folder, since each takes seconds."""
     heads = []
+    made_of = cache_key(pack.shapes(pack.identity_mean)[0].tobytes(), pack.topology.uvs.tobytes())[:12]
     for seed in seeds:
-        path = folder / f"head_{pack.version}_{seed}.npz"
+        path = folder / f"head_{made_of}_{seed}.npz"
         if path.is_file():
             with np.load(path, allow_pickle=False) as archive:
                 heads.append(Head(**{field.name: archive[field.name] for field in fields(Head)}))
