@@ -88,13 +88,16 @@ def test_mirroring_an_example_twice_gives_it_back(head: Head) -> None:
 
 def test_relief_is_known_and_darkens_the_photo_where_it_is_deep(head: Head) -> None:
     darker = []
-    for seed in range(5):
+    for seed in range(9):
         sample = make_sample(head, np.random.default_rng(seed), (), (96, 384, N), 1500, _person(0.8))
         texture, _ = sample.planes()
         bare = (sample.bare > 0.95) & (sample.visibility > 0.9)
+        if bare.mean() < 0.1:  # hair over all of it, or a head turned away
+            continue
         assert 0.01 < sample.static_mm[bare].std() < 0.3
         deep = bare & (sample.static_mm < np.quantile(sample.static_mm[bare], 0.02))
         darker.append(texture[deep].mean() - texture[bare].mean())
+    assert len(darker) > 4
     assert np.median(darker) < -0.6  # stubble or a lamp from the side may hide it in one of them
 
 
