@@ -78,7 +78,7 @@ class LearnedPredictor:
         self._device = device
         self._cache = cache
         self._last: _Face | None = None
-        self._wrinkles: tuple[_Face, WrinkleField, Reading] | None = None
+        self._last_rest: _Rest | None = None
 
     def predict(self, request: DetailRequest) -> Iterator[DetailResult]:
         """Yield one result per key of the request, in its order; the next map is made when it is asked for."""
@@ -107,36 +107,33 @@ class LearnedPredictor:
 
     def _expressed(self, key: int, request: DetailRequest) -> FloatArray:
         """Map and confidence of a key expression, (2, n, n); where nothing moves they are those at rest."""
-        from engine.detail.network import DEPTH_MM
-
         face = self._face(request)
-        folds, reading = self._folds(face, request)
-        rest_mm = reading.static[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM) * face.factor
-        rest_mm = np.clip(rest_mm, -_DEEPEST_MM, _DEEPEST_MM)
+        rest = self._rest(face, request)
         if not request.deformation_mm[key].any():
-            return np.stack([rest_mm, face.confidence]).astype(np.float32)
-        field = key_field(folds, request.deformation_mm[key])
-        relief = self._relief(reading, field) * face.factor
+            return np.stack([rest.map_mm, face.confidence])
+        field = key_field(rest.wrinkles, request.deformation_mm[key])
+        relief = self._relief(rest.reading, field) * face.factor
         map_mm = np.clip(relief, -_DEEPEST_MM, _DEEPEST_MM)
-        new = np.abs(map_mm - rest_mm)
+        new = np.abs(map_mm - rest.map_mm)
         guided = enlarged(np.abs(field.guide), len(map_mm)) > 0.02
-        invented = guided * new / (new + np.abs(rest_mm) + np.float32(_INVENTED_KNEE_MM))
+        invented = guided * new / (new + np.abs(rest.map_mm) + np.float32(_INVENTED_KNEE_MM))
         return np.stack([map_mm, face.confidence * (1.0 - invented)]).astype(np.float32)
 
-    def _folds(self, face: _Face, request: DetailRequest) -> tuple[WrinkleField, Reading]:
-        """Where the skin of this face folds, and the reading without the folds of the photo; made with its first key."""
+    def _rest(self, face: _Face, request: DetailRequest) -> _Rest:
+        """The face that its expressions start from, made with the first of them."""
         import torch
 
         from engine.detail.network import DEPTH_MM
 
-        if self._wrinkles is None or self._wrinkles[0] is not face:
+        if self._last_rest is None or self._last_rest.face is not face:
             wrinkles = WrinkleField(request.position_mm, request.skin, _GUIDE_SEED)
             static = face.reading.static
             seen_mm = static[0, 0].float().cpu().numpy() * np.float32(DEPTH_MM)
-            rest = wrinkles.at_rest(seen_mm, request.worn_mm, face.texel_mm, _WORN) / np.float32(DEPTH_MM)
-            reading = face.reading._replace(static=torch.from_numpy(rest)[None, None].to(static))
-            self._wrinkles = face, wrinkles, reading
-        return self._wrinkles[1:]
+            rest_mm = wrinkles.at_rest(seen_mm, request.worn_mm, _WORN)
+            at_rest = torch.from_numpy(rest_mm / np.float32(DEPTH_MM))[None, None].to(static)
+            map_mm = np.clip(rest_mm * face.factor, -_DEEPEST_MM, _DEEPEST_MM).astype(np.float32)
+            self._last_rest = _Rest(face, wrinkles, face.reading._replace(static=at_rest), map_mm)
+        return self._last_rest
 
     def _relief(self, reading: Reading, field: KeyField) -> FloatArray:
         """The network's answer (n, n) mm for one expression."""
@@ -185,7 +182,6 @@ class LearnedPredictor:
         factor = rim * skin * (_UNSEEN + (1.0 - _UNSEEN) * seen)
         return _Face(
             source=source,
-            texel_mm=typical,
             reading=reading,
             static_mm=np.clip(static * factor, -_DEEPEST_MM, _DEEPEST_MM).astype(np.float32),
             confidence=np.asarray(seen * rim / (1.0 + (enlarged(spread, n) / _SURE_MM) ** 2), np.float32),
@@ -217,13 +213,22 @@ class _Face:
 
     source: tuple[np.ndarray | None, ...]
     """The request's arrays that it was made from."""
-    texel_mm: float
-    """Typical size of a texel."""
     reading: Reading
     static_mm: FloatArray
     confidence: FloatArray
     factor: FloatArray
     """(n, n) float32 in [0, 1]: 0 at rims, small where the photo shows nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rest:
+    """A face without the folds of the expression in its photo."""
+
+    face: _Face
+    wrinkles: WrinkleField
+    reading: Reading
+    map_mm: FloatArray
+    """(n, n) float32."""
 
 
 def _even(network: DetailNetwork, texture: torch.Tensor, surface: torch.Tensor) -> Reading:

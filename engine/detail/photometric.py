@@ -70,9 +70,7 @@ class PhotometricPredictor:
         if last is None or any(old is not new for old, new in zip(last.source, source, strict=True)):
             wrinkles = WrinkleField(request.position_mm, request.skin, self._seed)
             static_mm, confidence, foldable = self._static(request)
-            texel_mm = mm_per_texel(request.position_mm, request.skin)
-            typical = float(np.median(texel_mm[request.skin])) if request.skin.any() else 0.2
-            rest_mm = wrinkles.at_rest(static_mm, request.worn_mm, typical)
+            rest_mm = wrinkles.at_rest(static_mm, request.worn_mm)
             last = _Reading(source, static_mm, rest_mm, confidence, foldable, wrinkles)
             self._last = last
         return last

@@ -45,8 +45,9 @@ class SurfaceGrid:
         self.jacobian[~usable] = (1.0, 0.0, 1.0)
         self.weight = usable.astype(np.float32)
         """(m, m) float32: 1 where the surface is known."""
-        typical = float(np.median(length_v[usable])) if usable.any() else 1.0
-        self._sigma = max(0.6, _SMOOTHING_MM / typical)
+        self.texel_mm = float(np.median(length_v[usable])) if usable.any() else 1.0
+        """Typical height of a texel of the grid."""
+        self._sigma = max(0.6, _SMOOTHING_MM / self.texel_mm)
 
     def strain(self, deformation_mm: FloatArray) -> Strain:
         """Strain of a deformation (m, m, 3) float32 mm.

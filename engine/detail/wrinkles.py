@@ -86,15 +86,12 @@ class WrinkleField:
         gain = 1.0 + DEEPENED * folded - _SMOOTHED * stretched * (1.0 - folded)
         return WrinkleResponse(self._relief(strain, folded * self._proneness), enlarged(gain, self._n))
 
-    def at_rest(
-        self, seen_mm: FloatArray, worn_mm: FloatArray | None, texel_mm: float, deepened: float = DEEPENED
-    ) -> FloatArray:
+    def at_rest(self, seen_mm: FloatArray, worn_mm: FloatArray | None, deepened: float = DEEPENED) -> FloatArray:
         """Relief (n, n) mm of the face at rest, from what a photo shows of it in an expression.
 
         Args:
             seen_mm: (n, n) float32 mm.
             worn_mm: (m, m, 3) float32 mm, the photo's expression minus neutral; None for a face at rest.
-            texel_mm: typical size of a texel of ``seen_mm``.
             deepened: by how much full compression deepens folds, as a share of their depth at rest.
 
         Source:
@@ -107,7 +104,8 @@ class WrinkleField:
         moved = smoothstep(np.sqrt((worn_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
         folded = moved * _approach(self._grid.strain(worn_mm).compression, _ONSET, _SATURATION)
         added = np.asarray(deepened * folded / (1.0 + deepened * folded), np.float32)
-        return seen_mm - enlarged(added, self._n) * blurred(seen_mm, max(_WORN_SIGMA_MM / texel_mm, 0.5))
+        sigma = _WORN_SIGMA_MM / self._grid.texel_mm * self._n / self._m
+        return seen_mm - enlarged(added, self._n) * blurred(seen_mm, max(sigma, 0.5))
 
     def guide(self, deformation_mm: FloatArray) -> FoldGuide:
         """Place and direction of the folds for a deformation (m, m, 3) float32 mm, as if they were all equally deep."""

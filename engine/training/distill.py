@@ -18,7 +18,7 @@ from engine.training import cage as points
 
 _INPUT_PX = 192
 _CROP_FACTOR = 1.5
-_REFERENCE_EYES_MM = 89.5
+REFERENCE_EYES_MM = 89.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +78,7 @@ def upright(found: DoubleArray) -> DoubleArray:
     face = found * (1.0, -1.0, -1.0)
     face = face - face.mean(0)
     eyes = np.linalg.norm(face[points.EYE_OUTER_L] - face[points.EYE_OUTER_R])
-    return np.asarray(face * (_REFERENCE_EYES_MM / eyes))
+    return np.asarray(face * (REFERENCE_EYES_MM / eyes))
 
 
 def turned_to(face: DoubleArray, goal: DoubleArray, *, scale: bool) -> DoubleArray:

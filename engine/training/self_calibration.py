@@ -21,6 +21,8 @@ from engine.fit_points import HALF_PX
 from engine.landmarks import LandmarkDetector
 from engine.packs.open_pack import OpenPack
 from engine.render.context import standalone_context
+from engine.training.cage import EYE_OUTER_L, EYE_OUTER_R
+from engine.training.distill import REFERENCE_EYES_MM
 from engine.training.invented_heads import invented_head
 from engine.training.landmark_map import MIRROR_68
 from engine.training.studio import Studio, portrait_textures
@@ -30,7 +32,6 @@ _FIRST_SEED = 6000  # tests.bench accuracy measures on others
 _SEARCH_MM = 16.0
 _STRAY_MM = 10.0  # a detection further away than this says no more than that
 _STAY = 0.03  # mm^2 of mean squared error that a move of 1 mm must earn
-_REFERENCE_EYES_MM = 89.5
 _WRONG_FACE_MM = 12.0  # mean distance of dlib's points from where they should be, above which it saw something else
 
 
@@ -67,7 +68,7 @@ def _sights(pack: OpenPack, heads: int) -> Iterator[_Sight]:
             shot = studio.picture(head)
             found = detector.detect(shot.photo)
             at = shot.positions_px(head.vertices[:skin])
-            scale = float(np.linalg.norm(found.dense[263] - found.dense[33])) / _REFERENCE_EYES_MM
+            scale = float(np.linalg.norm(found.dense[EYE_OUTER_L] - found.dense[EYE_OUTER_R])) / REFERENCE_EYES_MM
             ibug = None if found.points68 is None else found.points68 + HALF_PX
             if ibug is not None:
                 off = np.linalg.norm(at[pack.landmark_vertices] - ibug, axis=1).mean()

@@ -176,7 +176,7 @@ def test_all_shapes_exist_and_none_copies_another(pack):
 def test_shapes_move_what_their_names_say(pack, people, shape, vertex, direction):
     for _, deltas in people:
         move = deltas[INDEX[shape], vertex]
-        assert move @ np.array(direction, float) > 0.55 * np.linalg.norm(direction) * np.linalg.norm(move)
+        assert move @ np.array(direction, float) > 0.6 * np.linalg.norm(direction) * np.linalg.norm(move)
         assert np.linalg.norm(move) > 1.0
 
 

@@ -290,14 +290,14 @@ def test_what_the_expression_in_the_photo_folded_is_shallower_at_rest():
     field = WrinkleField(plane(128), skin)
     x = (np.arange(n, dtype=np.float32) + 0.5) * np.float32(texel_mm)
     lines = np.tile(0.2 * np.sin(2 * np.pi * x / 6.0), (n, 1)).astype(np.float32)
-    rest = field.at_rest(lines, _squeezed(), texel_mm, 2.0)
+    rest = field.at_rest(lines, _squeezed(), 2.0)
     folded, still = slice(int(0.64 * n), int(0.76 * n)), slice(n // 8, int(0.4 * n))
     middle = slice(n // 4, -n // 4)
     assert 0.3 < rest[middle, folded].std() / lines[middle, folded].std() < 0.6
     np.testing.assert_array_equal(rest[middle, still], lines[middle, still])
-    assert field.at_rest(lines, None, texel_mm) is lines
+    assert field.at_rest(lines, None) is lines
     pores = np.random.default_rng(1).normal(0, 0.01, (n, n)).astype(np.float32)
-    kept = field.at_rest(pores, _squeezed(), texel_mm, 2.0)
+    kept = field.at_rest(pores, _squeezed(), 2.0)
     assert kept[middle, folded].std() > 0.85 * pores[middle, folded].std()
 
 
