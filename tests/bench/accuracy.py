@@ -11,7 +11,7 @@ What each evidence for the geometry can see, and what it cannot:
 - The dense network's depth sees nothing of a person: on these heads it does not go with the true depth (median r = -0.03).
 - Where the detectors look on heads of known shape (``engine.training.self_calibration``) sees the bias of their points,
   not that of the shape. Its heads, textures and renderer are this table's, with other seeds: what the table gains by it is
-  no evidence of its own. On real photos, which had no part in it, the points then fit 18 % better.
+  no evidence of its own. On real photos, which had no part in it, the points then fit 15 % better.
 - Several photos of one person: the network's points err by 2 % of the eye distance, its outline by 5 %; turned by 20 degrees
   a depth error of 2 mm moves a point by 0.8 %. Points alone cannot settle the mean's depth that way.
 """
