@@ -68,11 +68,31 @@ _PRIOR = {
 }
 _OTHERS = (0.4, 1.0)
 _SYMMETRY_SD = 0.12  # of the difference between left and right
+# A smile that shows the teeth lifts the upper lip to four fifths of its length (Rigsbee, Sperry & BeGole 1988), most of which
+# is the levator's work. Left to itself the fit would rather give the person a short lip, and an upper row that stays hidden.
+_LIFT_OF_SMILE, _LIFT_SD = 0.6, 0.1
+_PARTED = (0.02, 0.07)  # gap of the lips over the eye distance from which the smile shows teeth, and surely does
+_LIPS_INSIDE, _LIPS_INSIDE_68 = (13, 14), (62, 66)
+
+
+def expression_prior(parted: float, weights: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """Quadratic (51, 51) and linear (51,) term of the prior: cost = a' Q a / 2 + l' a, for weights a >= 0.
+
+    Args:
+        parted: 0 where the photo's lips are closed, 1 where they are apart.
+        weights: (51,) present ones; how strong the smile is tells how far the upper lip is lifted, never the reverse.
+    """
+    quadratic, linear = (term.copy() for term in _independent_prior())
+    for side in ("Left", "Right"):
+        lift, smile = (expressions.SHAPE_INDEX[name + side] for name in ("mouthUpperUp", "mouthSmile"))
+        quadratic[lift, lift] += parted / _LIFT_SD**2
+        linear[lift] *= 1.0 - parted
+        linear[lift] -= parted * _LIFT_OF_SMILE * weights[smile] / _LIFT_SD**2
+    return quadratic, linear
 
 
 @functools.cache
-def expression_prior() -> tuple[DoubleArray, DoubleArray]:
-    """Quadratic (51, 51) and linear (51,) term of the prior: cost = a' Q a / 2 + l' a, for weights a >= 0."""
+def _independent_prior() -> tuple[DoubleArray, DoubleArray]:
     names = expressions.SHAPE_NAMES
     told = [next((v for beginning, v in _PRIOR.items() if name.startswith(beginning)), _OTHERS) for name in names]
     sd, cost = np.array(told).T
@@ -81,8 +101,6 @@ def expression_prior() -> tuple[DoubleArray, DoubleArray]:
         if j > i:
             quadratic[[i, j], [i, j]] += 1.0 / _SYMMETRY_SD**2
             quadratic[[i, j], [j, i]] -= 1.0 / _SYMMETRY_SD**2
-    quadratic.flags.writeable = False
-    cost.flags.writeable = False
     return quadratic, cost
 
 
@@ -106,6 +124,8 @@ class FitPoints:
     landmark_vertices: IntArray
     """(68,) vertex of each iBUG point now, -1 where there is none."""
     eye_distance_px: float
+    parted: float
+    """0 where the lips are closed, 1 where they are apart."""
     pack: ModelPack
 
     def seen_from(self, camera: WeakPerspective, positions: DoubleArray) -> FitPoints:
@@ -201,6 +221,7 @@ def collect(landmarks: Landmarks, pack: ModelPack) -> FitPoints:
         rows68=rows68,
         landmark_vertices=landmark_vertices,
         eye_distance_px=eyes,
+        parted=_parted(landmarks, eyes),
         pack=pack,
     )
 
@@ -215,6 +236,15 @@ def _independence(pack: ModelPack) -> DoubleArray:
         squared = ((at[:, None] - at[None]) ** 2).sum(2)
         _INDEPENDENCE[id(pack)] = 1.0 / np.exp(-squared / (2 * _TOGETHER_MM**2)).sum(1)
     return _INDEPENDENCE[id(pack)].copy()
+
+
+def _parted(landmarks: Landmarks, eyes: float) -> float:
+    """0 where the lips are closed, 1 where they are apart."""
+    if landmarks.by_hand and landmarks.points68 is not None:
+        gap = np.linalg.norm(np.subtract(*landmarks.points68[list(_LIPS_INSIDE_68)]))
+    else:
+        gap = np.linalg.norm(np.subtract(*landmarks.dense[list(_LIPS_INSIDE)]))
+    return float(np.interp(np.nan_to_num(gap) / eyes, _PARTED, (0.0, 1.0)))
 
 
 # iBUG points with an equal in the dense set, and that equal.

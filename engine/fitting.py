@@ -111,7 +111,7 @@ def _expression_step(points: FitPoints, state: _State) -> _State:
     root = np.sqrt(points.weights)[:, None] / _noise_px(points)
     jacobian = (root[..., None] * np.einsum("kc,nce->nke", screen, shapes[:, :, 1:])).reshape(-1, shapes.shape[2] - 1)
     residual = (root * (points.targets - shapes[:, :, 0] @ screen.T - shift)).ravel()
-    quadratic, linear = expression_prior()
+    quadratic, linear = expression_prior(points.parted, state.expression[1:])
     normal = jacobian.T @ jacobian + quadratic
     weights = bounded_quadratic(
         normal, jacobian.T @ residual - linear, state.expression[1:], np.zeros(len(linear)), np.ones(len(linear))
@@ -144,7 +144,7 @@ def _joint_step(points: FitPoints, state: _State, pack: ModelPack) -> _State:
     precision = 1.0 / pack.identity_sd.astype(np.float64) ** 2
     normal[6 : 6 + modes, 6 : 6 + modes] += np.diag(precision)
     right[6 : 6 + modes] -= precision * (state.identity - pack.identity_mean)
-    quadratic, linear = expression_prior()
+    quadratic, linear = expression_prior(points.parted, state.expression[1:])
     normal[6 + modes :, 6 + modes :] += quadratic
     right[6 + modes :] -= quadratic @ state.expression[1:] + linear
     low, high = np.full(6 + modes + J, -np.inf), np.full(6 + modes + J, np.inf)

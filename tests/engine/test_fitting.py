@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine import camera as cameras
+from engine.expressions import SHAPE_INDEX
 from engine.fit_solvers import aligned_camera, bounded_quadratic, gauss_newton_pose
 from engine.fitting import fit
 from engine.images import load_photo, photo_from_array
@@ -20,6 +21,7 @@ from engine.types import FaceBox, Landmarks, WeakPerspective
 
 SHARED = Path(__file__).parents[3] / "shared" / "photos"
 SAMPLES = ("samples/portrait_biden.jpg", "samples/portrait_obama.jpg", "samples/astronaut.png")
+_SUBNASALE, _UPPER_LIP_INSIDE = 2, 13
 
 
 def finish(steps):
@@ -92,6 +94,34 @@ def test_projecting_then_fitting_recovers_the_pose(pack, yaw):
     assert found.error_dense < 0.012
     assert found.yaw_deg == pytest.approx(yaw, abs=4.0)
     assert bool(found.warnings) == (abs(yaw) > 35)
+
+
+def _lip_length(pack, identity):
+    neutral = pack.shapes(identity)[0]
+    return float(np.linalg.norm(neutral[_SUBNASALE] - neutral[_UPPER_LIP_INSIDE]))
+
+
+@pytest.mark.parametrize("jaw", [0.1, 0.25])
+def test_a_smile_that_shows_teeth_leaves_the_upper_lip_its_length(pack, jaw):
+    """Else the fit explains a lifted lip with a person whose lip is short."""
+    truth = np.zeros(51, np.float32)
+    for name, weight in {"mouthSmile": 0.9, "mouthUpperUp": 0.54, "mouthLowerDown": 0.2}.items():
+        truth[[SHAPE_INDEX[name + side] for side in ("Left", "Right")]] = weight
+    truth[SHAPE_INDEX["jawOpen"]] = jaw
+    camera = WeakPerspective(np.zeros(3, np.float32), 3.0, np.array([300, 300], np.float32))
+    found = finish(fit(_landmarks_of(pack, camera, pack.identity_mean, truth), pack))[0]
+    assert _lip_length(pack, found.identity) == pytest.approx(_lip_length(pack, pack.identity_mean), abs=1.0)
+    for name in ("mouthSmileLeft", "mouthUpperUpLeft"):
+        assert found.weights[SHAPE_INDEX[name]] == pytest.approx(truth[SHAPE_INDEX[name]], abs=0.2)
+
+
+def test_closed_lips_smile_without_lifting_the_upper_one(pack):
+    truth = np.zeros(51, np.float32)
+    truth[[SHAPE_INDEX["mouthSmile" + side] for side in ("Left", "Right")]] = 0.8
+    camera = WeakPerspective(np.zeros(3, np.float32), 3.0, np.array([300, 300], np.float32))
+    found = finish(fit(_landmarks_of(pack, camera, pack.identity_mean, truth), pack))[0]
+    assert found.weights[SHAPE_INDEX["mouthSmileLeft"]] > 0.6
+    assert found.weights[SHAPE_INDEX["mouthUpperUpLeft"]] < 0.1
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
