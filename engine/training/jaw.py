@@ -17,7 +17,7 @@ from engine.training import cage as p
 from engine.training.face_frame import FaceFrame
 from engine.training.regions import BROWS, EYES, FOREHEAD, LOWER_RINGS, MOUTH_FIXED, NOSE, UPPER_RINGS
 
-_OPEN_RAD = np.radians(28.7)
+_OPEN_RAD = np.radians(29.4)
 _GLIDE_MM = np.array([0.0, -9.0, 14.0])
 _CORNER = 0.44
 _ASIDE_RAD = np.radians(4.0)

@@ -8,6 +8,7 @@ import pytest
 from engine.expressions import SHAPE_INDEX
 from engine.packs.open_pack import load_open_pack
 from engine.training.anthropometry import EYE_RADIUS_MM
+from engine.training.cage import INNER_LOWER, INNER_UPPER
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,29 @@ def test_teeth_are_separate(people):
         out = np.linalg.norm(crown[:, [0, 2]] - smooth[:, [0, 2]], axis=1)
         dips = (out[1:-1] < out[:-2] - 0.1) & (out[1:-1] < out[2:] - 0.1)
         assert dips.sum() == 13
+
+
+def test_upper_incisors_show_below_the_resting_lip(people):
+    """By 1.9 mm in men and 3.4 mm in women on average (Vig & Brundo 1978)."""
+    pack, shapes = people
+    mean = pack.shapes(pack.identity_mean)[0]
+    for neutral, limits in ((mean, (1.9, 4.0)), *((neutral, (1.0, 5.0)) for neutral, _ in shapes)):
+        teeth = neutral[_part(pack, "teeth_upper")]
+        edge = teeth[np.abs(teeth[:, 0]) < 3.0, 1].min()
+        assert limits[0] < neutral[INNER_UPPER[5], 1] - edge < limits[1]
+
+
+@pytest.mark.parametrize("lip", ["mouthRollUpper", "mouthRollLower"])
+def test_rolled_lips_do_not_cut_into_the_teeth(people, lip):
+    pack, shapes = people
+    ring = sorted({*INNER_UPPER, *INNER_LOWER})
+    for neutral, deltas in shapes:
+        posed = neutral + deltas[SHAPE_INDEX[lip]]
+        for row in ("upper", "lower"):
+            crowns = posed[_part(pack, f"teeth_{row}")].reshape(10, -1, 3)[2:8].reshape(-1, 3)
+            for point in posed[ring]:
+                beside = np.hypot(*(crowns[:, :2] - point[:2]).T) < 2.0
+                assert point[2] > crowns[beside, 2].max(initial=-np.inf) - 0.6
 
 
 def test_upper_and_lower_teeth_meet_and_part(people):
