@@ -72,6 +72,10 @@ _SYMMETRY_SD = 0.12  # of the difference between left and right
 # is the levator's work. Left to itself the fit would rather give the person a short lip, and an upper row that stays hidden.
 _LIFT_OF_SMILE, _LIFT_SD = 0.6, 0.1
 _PARTED = (0.02, 0.07)  # gap of the lips over the eye distance from which the smile shows teeth, and surely does
+# A photo does not tell a person with large eyes from one who opens them wide: points fit either way. So the person's own part
+# is held to what is usual (mm), else faces at rest would stare.
+_FISSURE_SD_MM = 0.9
+_UPPER_LIDS, _LOWER_LIDS = (158, 159, 160, 385, 386, 387), (153, 145, 144, 380, 374, 373)
 _LIPS_INSIDE, _LIPS_INSIDE_68 = (13, 14), (62, 66)
 
 
@@ -126,6 +130,8 @@ class FitPoints:
     eye_distance_px: float
     parted: float
     """0 where the lips are closed, 1 where they are apart."""
+    identity_precision: DoubleArray
+    """(I, I) of the prior around the pack's mean identity."""
     pack: ModelPack
 
     def seen_from(self, camera: WeakPerspective, positions: DoubleArray) -> FitPoints:
@@ -222,6 +228,7 @@ def collect(landmarks: Landmarks, pack: ModelPack) -> FitPoints:
         landmark_vertices=landmark_vertices,
         eye_distance_px=eyes,
         parted=_parted(landmarks, eyes),
+        identity_precision=_identity_precision(pack),
         pack=pack,
     )
 
@@ -236,6 +243,18 @@ def _independence(pack: ModelPack) -> DoubleArray:
         squared = ((at[:, None] - at[None]) ** 2).sum(2)
         _INDEPENDENCE[id(pack)] = 1.0 / np.exp(-squared / (2 * _TOGETHER_MM**2)).sum(1)
     return _INDEPENDENCE[id(pack)].copy()
+
+
+def _identity_precision(pack: ModelPack) -> DoubleArray:
+    """(I, I): independent modes, and the height of the open eyes."""
+    precision = np.diag(1.0 / pack.identity_sd.astype(np.float64) ** 2)
+    if pack.dense_vertices is None:
+        return precision
+    upper, lower = (
+        pack.bilinear(pack.dense_vertices[list(lids)])[1][:, 1, 0].astype(np.float64).mean(0)
+        for lids in (_UPPER_LIDS, _LOWER_LIDS)
+    )
+    return np.asarray(precision + np.outer(upper - lower, upper - lower) / _FISSURE_SD_MM**2)
 
 
 def _parted(landmarks: Landmarks, eyes: float) -> float:

@@ -99,9 +99,9 @@ def _identity_step(points: FitPoints, state: _State, pack: ModelPack) -> _State:
     root = np.sqrt(points.weights)[:, None] / _noise_px(points)
     jacobian = (root[..., None] * np.einsum("kc,nci->nki", screen, basis)).reshape(-1, basis.shape[2])
     residual = (root * (points.targets - base @ screen.T - shift)).ravel()
-    precision = 1.0 / pack.identity_sd.astype(np.float64) ** 2
-    normal = jacobian.T @ jacobian + np.diag(precision)
-    right = jacobian.T @ residual + precision * pack.identity_mean
+    precision = points.identity_precision
+    normal = jacobian.T @ jacobian + precision
+    right = jacobian.T @ residual + precision @ pack.identity_mean
     return replace(state, identity=np.linalg.solve(normal, right))
 
 
@@ -141,9 +141,8 @@ def _joint_step(points: FitPoints, state: _State, pack: ModelPack) -> _State:
     flat = (root[..., None] * jacobian).reshape(-1, 6 + modes + J)
     residual = (root * (points.targets - position @ screen.T - shift)).ravel()
     normal, right = flat.T @ flat, flat.T @ residual
-    precision = 1.0 / pack.identity_sd.astype(np.float64) ** 2
-    normal[6 : 6 + modes, 6 : 6 + modes] += np.diag(precision)
-    right[6 : 6 + modes] -= precision * (state.identity - pack.identity_mean)
+    normal[6 : 6 + modes, 6 : 6 + modes] += points.identity_precision
+    right[6 : 6 + modes] -= points.identity_precision @ (state.identity - pack.identity_mean)
     quadratic, linear = expression_prior(points.parted, state.expression[1:])
     normal[6 + modes :, 6 + modes :] += quadratic
     right[6 + modes :] -= quadratic @ state.expression[1:] + linear

@@ -9,7 +9,8 @@ Three sources are added as covariances of the 468 points:
 - local variation of nose, lips, chin, eyes, brows and cheekbones, in depth as well, sized by published SDs
   (``anthropometry.MEASURES``).
 
-From the sum is taken what no face shows: lids that leave the eyeballs, which move with them, or sink into them.
+From the sum is taken what no face shows: lids that leave the eyeballs, which move with them, or sink into them; and how wide
+the eyes stand open varies no more than is published, since most of what photos show of it is expression.
 Most modes are exactly symmetric, a few small ones exactly odd: nobody's halves are quite alike.
 The network's depth does not enter person by person: on rendered heads with known geometry its deviations from the mean do
 not go with the true ones (median correlation over the points -0.03), so that depth comes from these covariances alone.
@@ -41,6 +42,8 @@ _LEAST_AREA = 0.3  # of the median: points in fine meshed parts count at least t
 _LID_SLACK, _LID_REACH_MM = (0.05, 0.25), 8.0
 """How freely a point's distance to the eyeball varies beside others 8 mm away, mm: one that touches it, and what each mm of
 clearance adds."""
+_FISSURE_SD_MM = 1.1
+"""Of the height of the opened eye (Farkas 1994: men 10.4 +- 1.1, women 11.1 +- 1.2 mm)."""
 _ROUNDS = 4
 _CLEAR_MM = 7.0
 """Clearance from which the eyeball says nothing of a point."""
@@ -142,6 +145,20 @@ def _lid_keeper(template: DoubleArray, mirror: IntArray) -> DoubleArray:
     return np.asarray(np.eye(3 * POINTS) - local @ np.linalg.solve(seen @ local + np.diag(np.tile(slack**2, 2)), seen))
 
 
+def _fissure_keeper(template: DoubleArray, mirror: IntArray, covariance: DoubleArray) -> DoubleArray:
+    """Linear map (1404, 1404) after which the eyes' height varies by ``_FISSURE_SD_MM`` at most; it moves the lids only."""
+    row = np.zeros((POINTS, 3))
+    for rim, sign in ((LID_UPPER_R, 0.5), (LID_LOWER_R, -0.5)):
+        middle = np.array(rim[len(rim) // 4 : -(len(rim) // 4)])
+        for side in (middle, mirror[middle]):
+            row[side, 1] += sign / len(middle)
+    height = row.ravel()
+    variance = float(height @ covariance.reshape(3 * POINTS, -1) @ height)
+    share = max(0.0, 1.0 - _FISSURE_SD_MM / np.sqrt(max(variance, 1e-12)))
+    local = _smooth(template, _LID_REACH_MM, (1.0, 1.0, 1.0), 1).reshape(3 * POINTS, -1) @ height
+    return np.asarray(np.eye(3 * POINTS) - share * np.outer(local, height) / (height @ local))
+
+
 def _of_parity(fields: DoubleArray, mirror: IntArray, parity: int) -> DoubleArray:
     return np.asarray((fields + parity * (fields * _FLIP)[:, mirror]) / 2)
 
@@ -172,8 +189,9 @@ def identity_modes(
     for covariance, number, parity in ((even, count - odd_count, 1), (odd, odd_count, -1)):
         shut = np.einsum("ab,bcde->acde", closer, covariance)
         shut = np.einsum("ab,dcbe->dcae", closer, shut)
-        for _ in range(_ROUNDS if parity > 0 else 1):  # each undoes a little of the other
-            shut = (keeper @ shut.reshape(3 * POINTS, -1) @ keeper.T).reshape(shut.shape)
+        for _ in range(_ROUNDS if parity > 0 else 1):  # each undoes a little of the others
+            for kept in (_fissure_keeper(template, mirror, shut), keeper):
+                shut = (kept @ shut.reshape(3 * POINTS, -1) @ kept.T).reshape(shut.shape)
             if parity > 0:
                 shut = _at_rest(shut, moving)
         kinds.append(_of_parity(_principal(shut, faces, template, number), mirror, parity))

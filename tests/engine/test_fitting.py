@@ -101,6 +101,11 @@ def _lip_length(pack, identity):
     return float(np.linalg.norm(neutral[_SUBNASALE] - neutral[_UPPER_LIP_INSIDE]))
 
 
+def _eye_height(pack, identity):
+    neutral = pack.shapes(identity)[0]
+    return float(np.mean([np.linalg.norm(neutral[a] - neutral[b]) for a, b in ((159, 145), (386, 374))]))
+
+
 @pytest.mark.parametrize("jaw", [0.1, 0.25])
 def test_a_smile_that_shows_teeth_leaves_the_upper_lip_its_length(pack, jaw):
     """Else the fit explains a lifted lip with a person whose lip is short."""
@@ -122,6 +127,23 @@ def test_closed_lips_smile_without_lifting_the_upper_one(pack):
     found = finish(fit(_landmarks_of(pack, camera, pack.identity_mean, truth), pack))[0]
     assert found.weights[SHAPE_INDEX["mouthSmileLeft"]] > 0.6
     assert found.weights[SHAPE_INDEX["mouthUpperUpLeft"]] < 0.1
+
+
+@pytest.mark.parametrize("wide", [0.0, 0.9])
+def test_wide_eyes_are_expression_and_not_the_person(pack, wide):
+    """Faces at rest would stare otherwise."""
+    truth = np.zeros(51, np.float32)
+    truth[[SHAPE_INDEX["eyeWide" + side] for side in ("Left", "Right")]] = wide
+    camera = WeakPerspective(np.zeros(3, np.float32), 3.0, np.array([300, 300], np.float32))
+    found = finish(fit(_landmarks_of(pack, camera, pack.identity_mean, truth), pack))[0]
+    assert _eye_height(pack, found.identity) == pytest.approx(_eye_height(pack, pack.identity_mean), abs=0.8)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_eyes_at_rest_stand_open_as_eyes_do(pack, detector, sample):
+    """Most people's lids stand 8 to 11 mm apart, whatever a smile does to them in the photo."""
+    found = finish(fit(detector.detect(load_photo(resource_path(sample))), pack))[0]
+    assert 8.3 < _eye_height(pack, found.identity) < 10.3
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
