@@ -70,7 +70,7 @@ _OTHERS = (0.4, 1.0)
 _SYMMETRY_SD = 0.12  # of the difference between left and right
 # A smile that shows the teeth lifts the upper lip to four fifths of its length (Rigsbee, Sperry & BeGole 1988), most of which
 # is the levator's work. Left to itself the fit would rather give the person a short lip, and an upper row that stays hidden.
-_LIFT_OF_SMILE, _LIFT_SD = 0.6, 0.1
+_LIFT_OF_SMILE, _LIFT_SD = 0.5, 0.12
 _PARTED = (0.02, 0.07)  # gap of the lips over the eye distance from which the smile shows teeth, and surely does
 # A photo does not tell a person with large eyes from one who opens them wide: points fit either way. So the person's own part
 # is held to what is usual (mm), else faces at rest would stare.

@@ -11,7 +11,7 @@ from engine.rasterize import WHOLE_SQUARE, other_parts_mask, uv_points_px
 from engine.types import SkinTexture, Topology
 
 # Width (standard deviation, mm) and strength of the lines.
-_UPPER_LASHES, _LOWER_LASHES, _LIP_LINE = (0.42, 0.75), (0.30, 0.30), (0.40, 0.38)
+_UPPER_LASHES, _LOWER_LASHES, _LIP_LINE = (0.60, 0.85), (0.32, 0.40), (0.40, 0.38)
 _LASHES_REACH = 0.07  # beyond the hidden eye, as a share of the orbit's width
 _LASHES_RANGE = (0.62, 0.78)  # tones over the skin's: lashes, not lashes
 _LASHES_TONE = (0.24, 0.19, 0.17)  # of the skin: nearly black, a little warm

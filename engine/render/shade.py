@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,28 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_LOOPS = 8
-# Depth added to the distance behind a rim (lids and lips have a thickness), least light, share of the sides' shade, and
-# how light grows with the share of the sky: pale teeth in a red mouth pass much of it on.
-_BEHIND = {"eye": (1.2, 0.30, 0.3, 0.9), "socket": (1.1, 0.30, 0.3, 0.7), "mouth": (1.5, 0.14, 0.55, 0.5)}
+
+
+class _Behind(NamedTuple):
+    """How light gets to what lies behind a rim."""
+
+    upper_mm: float
+    """Depth added to the distance behind the upper rim: lids and lips have a thickness, and lashes stand out."""
+    lower_mm: float
+    from_above: float
+    """Share of the light that comes past the upper rim."""
+    least: float
+    sides: float
+    """Share of the shade that the corners give."""
+    growth: float
+    """How light grows with the share of the sky: pale teeth in a red mouth pass much of it on."""
+
+
+_BEHIND = {
+    "eye": _Behind(3.0, 1.2, 0.65, 0.30, 0.3, 0.9),
+    "socket": _Behind(1.1, 1.1, 0.5, 0.30, 0.3, 0.7),
+    "mouth": _Behind(1.5, 1.5, 0.5, 0.14, 0.55, 0.5),
+}
 # Light in a hollow: passes of the smoothing that tells how deep it is, and darkening per mm, for wide and for narrow ones.
 _HOLLOWS = ((24, 0.05), (5, 0.42))
 _HOLLOW_RANGE = (0.40, 1.08)
@@ -74,10 +93,7 @@ def _at_rest(part: Part, opening: _Opening, vertices: FloatArray, before: FloatA
     return bool((vertices[some] == before[some]).all())
 
 
-def _through(
-    points: FloatArray, upper: FloatArray, lower: FloatArray, behind: tuple[float, float, float, float]
-) -> FloatArray:
-    depth_mm, least, sides, growth = behind
+def _through(points: FloatArray, upper: FloatArray, lower: FloatArray, behind: _Behind) -> FloatArray:
     x, y, z = points.T
 
     def rim(chain: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -85,18 +101,22 @@ def _through(
         across = chain[order, 0]
         return np.interp(x, across, chain[order, 1]), np.interp(x, across, chain[order, 2])
 
-    def sine(free: FloatArray, edge_z: FloatArray) -> FloatArray:
-        behind = np.maximum(edge_z - z, 0.0) + depth_mm
-        return np.asarray(free / np.sqrt(free * free + behind * behind))
+    def sine(free: FloatArray, edge_z: FloatArray, added_mm: float) -> FloatArray:
+        depth = np.maximum(edge_z - z, 0.0) + added_mm
+        return np.asarray(free / np.sqrt(free * free + depth * depth))
 
     upper_y, upper_z = rim(upper)
     lower_y, lower_z = rim(lower)
-    open_up = 0.5 * np.maximum(sine(upper_y - y, upper_z) + sine(y - lower_y, lower_z), 0.0)
+    past_upper, past_lower = sine(upper_y - y, upper_z, behind.upper_mm), sine(y - lower_y, lower_z, behind.lower_mm)
+    open_up = np.maximum(behind.from_above * past_upper + (1.0 - behind.from_above) * past_lower, 0.0)
     corners = upper[[0, -1]]
     low, high = corners[corners[:, 0].argmin()], corners[corners[:, 0].argmax()]
-    open_aside = 0.5 * np.maximum(sine(x - low[0], low[2]) + sine(high[0] - x, high[2]), 0.0)
-    light = open_up**growth * (1.0 - sides + sides * open_aside)
-    return np.asarray(least + (1.0 - least) * light, np.float32)
+    low_side, high_side = (
+        sine(free, end[2], behind.lower_mm) for free, end in ((x - low[0], low), (high[0] - x, high))
+    )
+    open_aside = 0.5 * np.maximum(low_side + high_side, 0.0)
+    light = open_up**behind.growth * (1.0 - behind.sides + behind.sides * open_aside)
+    return np.asarray(behind.least + (1.0 - behind.least) * light, np.float32)
 
 
 def _openings(topology: Topology) -> list[_Opening]:

@@ -127,11 +127,13 @@ def anchors(mirror: IntArray) -> tuple[IntArray, DoubleArray]:
     return np.array(list(table), np.int32), np.array(list(table.values()))
 
 
-EYE_CENTRE_MM = np.array([-30.8, 44.8, -31.2])
+EYE_CENTRE_MM = np.array([-30.8, 45.0, -31.2])
 """Centre of the average face's right eyeball, mm from subnasale: cornea at z = -18.5, 2 mm before the lower rim (M88)."""
 EYE_RADIUS_MM = 12.0
 _LID_MM = 0.7  # thickness of a lid's edge on the eyeball
-_FISSURE_UP_MM, _FISSURE_DOWN_MM = 5.0, 4.3  # palpebral fissure height 9..10 mm (F94), the iris' upper edge covered
+# Palpebral fissure height 9..10 mm (F94); lids 4..4.5 mm above and 5 mm below the pupil's middle (textbook margin reflex
+# distances), so that the upper one covers 1.5 mm of the iris.
+_FISSURE_UP_MM, _FISSURE_DOWN_MM = 4.6, 4.6
 
 
 def _lid_targets(face: DoubleArray) -> dict[int, DoubleArray]:
