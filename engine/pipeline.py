@@ -184,4 +184,5 @@ def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture, found: Fit | 
         position_mm=coarse.interpolate(rig.neutral, faces),
         keys=(),
         worn_mm=worn,
+        photo_px_per_mm=None if found is None else found.camera.scale_px_per_mm,
     )

@@ -17,7 +17,7 @@ HALF = 2
 QUARTER = 4
 """Strain reaches it at the map's size over this."""
 TEXTURE_PLANES = 3
-SURFACE_PLANES = 9
+SURFACE_PLANES = 10
 STRAIN_PLANES = 6
 
 _BLACK = 0.02  # linear light added before the logarithm, so that noise in shadows stays small
@@ -25,6 +25,7 @@ _CONTRAST = 0.15  # log light that becomes 1
 _SHADE = 0.5  # the same for brightness over wide areas
 _WIDE_MM = 7.0  # sigma of the surroundings that colours are compared with
 _USUAL_TEXEL_MM = 0.21
+_USUAL_PX_PER_MM = 5.0
 _BYTE = np.arange(256, dtype=np.float32) / 255.0
 _LOG_OF_BYTE = np.log(np.where(_BYTE <= 0.04045, _BYTE / 12.92, ((_BYTE + 0.055) / 1.055) ** 2.4) + _BLACK).astype(
     np.float32
@@ -106,8 +107,9 @@ def surface_planes(
     normal: FloatArray,
     texel_mm: FloatArray,
     place: tuple[float, float, float],
+    photo_px_per_mm: float | None,
 ) -> FloatArray:
-    """What is known about the skin besides its colour, (n/2, n/2, 9).
+    """What is known about the skin besides its colour, (n/2, n/2, 10).
 
     Args:
         visibility: (n, n) float32.
@@ -116,19 +118,20 @@ def surface_planes(
         normal: (c, c, 3) float32.
         texel_mm: (c, c) float32, of the full map.
         place: first row, first column and side of this part of the window, as shares of the window.
+        photo_px_per_mm: how finely the photo shows skin that faces the camera; None counts as usual.
     """
     half = len(skin) // HALF
     row, column, side = place
     steps = (np.arange(half, dtype=np.float32) + 0.5) * np.float32(side / half)
     v, u = np.meshgrid(2.0 * (row + steps) - 1.0, 2.0 * (column + steps) - 1.0, indexing="ij")
     coarse = enlarged(np.dstack([shade, 2.0 * np.log(texel_mm / _USUAL_TEXEL_MM)]).astype(np.float32), half)
-    return np.dstack([reduced(visibility, half), reduced(skin, half), coarse, enlarged(normal, half), u, v]).astype(
-        np.float32
-    )
+    sharpness = np.full_like(u, np.log2((photo_px_per_mm or _USUAL_PX_PER_MM) / _USUAL_PX_PER_MM))
+    known = [reduced(visibility, half), reduced(skin, half), coarse, enlarged(normal, half), u, v, sharpness]
+    return np.dstack(known).astype(np.float32)
 
 
 def mirrored_surface(planes: Any) -> Any:
-    """Surface planes (..., 9, n/2, n/2) whose columns were turned around, with the signs that a mirrored face has.
+    """Surface planes (..., 10, n/2, n/2) whose columns were turned around, with the signs that a mirrored face has.
 
     Args:
         planes: array or tensor; changed in place.

@@ -47,7 +47,7 @@ _SURE_MM = 0.04  # expected error at which the confidence is one half
 _INVENTED_KNEE_MM = 0.02  # folds far shallower than this do not lower the confidence
 _GUIDE_SEED = 0
 _WORN = 2.0  # how much deeper full compression makes folds in a photo, as a share of their depth at rest
-_RECIPE = 2  # part of the stored maps' names: raised when the same network and face give other maps
+_RECIPE = 3  # part of the stored maps' names: raised when the same network and face give other maps
 _DEEPEST_MM = 1.0
 
 _log = logging.getLogger(__name__)
@@ -150,14 +150,15 @@ class LearnedPredictor:
 
     def _face(self, request: DetailRequest) -> _Face:
         """The part that all maps of a face share, made once."""
-        source = (request.texture, request.visibility, request.skin, request.position_mm, request.worn_mm)
+        arrays = (request.texture, request.visibility, request.skin, request.position_mm, request.worn_mm)
+        source = (*arrays, request.photo_px_per_mm)
         last = self._last
         if last is None or any(old is not new for old, new in zip(last.source, source, strict=True)):
             last = self._read(request, source)
             self._last = last
         return last
 
-    def _read(self, request: DetailRequest, source: tuple[np.ndarray | None, ...]) -> _Face:
+    def _read(self, request: DetailRequest, source: tuple[object, ...]) -> _Face:
         import torch
 
         from engine.detail.network import DEPTH_MM
@@ -170,7 +171,8 @@ class LearnedPredictor:
         typical = float(np.median(texel_mm[request.skin])) if request.skin.any() else 0.2
         colours, shade = texture_planes(request.texture, request.visibility * skin, typical)
         normal, _ = surface_normals(request.position_mm, request.skin)
-        surface = surface_planes(request.visibility, skin, shade, normal, coarse_mm, (0.0, 0.0, 1.0))
+        whole, sharpness = (0.0, 0.0, 1.0), request.photo_px_per_mm
+        surface = surface_planes(request.visibility, skin, shade, normal, coarse_mm, whole, sharpness)
         planes = [self._tensor(plane.transpose(2, 0, 1)) for plane in (colours, surface)]
         with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
             reading = _even(self._network, *planes)
@@ -198,7 +200,7 @@ class LearnedPredictor:
         deformation: bytes | ByteArray = b"" if key == STATIC else request.deformation_mm[key].tobytes()
         worn = b"" if key == STATIC or request.worn_mm is None else request.worn_mm.tobytes()
         return cache_key(
-            f"learned {self._version} {_RECIPE} {key}",
+            f"learned {self._version} {_RECIPE} {key} {request.photo_px_per_mm}",
             request.texture.tobytes(),
             request.visibility.tobytes(),
             request.position_mm.tobytes(),
@@ -211,8 +213,8 @@ class LearnedPredictor:
 class _Face:
     """What is known about a face before any expression."""
 
-    source: tuple[np.ndarray | None, ...]
-    """The request's arrays that it was made from."""
+    source: tuple[object, ...]
+    """What of the request it was made from."""
     reading: Reading
     static_mm: FloatArray
     confidence: FloatArray

@@ -91,7 +91,7 @@ class DetailNetwork(nn.Module):
             nn.init.normal_(layer.weight, std=0.01)
 
     def read(self, texture: Tensor, surface: Tensor) -> Reading:
-        """Texture (B, 3, n, n) and surface (B, 9, n/2, n/2) planes of ``engine.detail.inputs``; 16 divides n."""
+        """Texture (B, 3, n, n) and surface (B, 10, n/2, n/2) planes of ``engine.detail.inputs``; 16 divides n."""
         x, quarter = self._features(texture, surface)
         static, log_spread = self._relief(x)
         return Reading(static, log_spread, self.to_key_half(x), self.to_key_quarter(quarter))

@@ -32,6 +32,8 @@ class DetailRequest:
     """Which maps are wanted, in this order: STATIC or a key index."""
     worn_mm: FloatArray | None = None
     """(m, m, 3) float32 mm: the expression in the photo minus neutral; None if the photo's face is at rest."""
+    photo_px_per_mm: float | None = None
+    """Of skin that faces the camera: what a coarse photo cannot show, a predictor need not look for. None if not known."""
 
     def __post_init__(self) -> None:
         n = self.texture.shape[0]

@@ -201,6 +201,7 @@ def _mirrored(request: DetailRequest) -> DetailRequest:
         np.ascontiguousarray(request.position_mm[:, ::-1] * flip),
         request.keys,
         None if request.worn_mm is None else np.ascontiguousarray(request.worn_mm[:, ::-1] * flip),
+        request.photo_px_per_mm,
     )
 
 
@@ -219,7 +220,8 @@ def _relit(request: DetailRequest, lamp: np.ndarray) -> DetailRequest:
 
 
 def _negatives(predictors: Predictors, head) -> Iterator[str]:
-    from tests.bench.detail_negatives import NEGATIVES, negative_face
+    from engine.training.skin.camera import px_per_mm
+    from tests.bench.detail_negatives import FACE_PX_OF_NEGATIVES, NEGATIVES, negative_face
 
     yield ""
     yield "| on the skin | photometric | learned | share (limit 20 %) |"
@@ -228,7 +230,7 @@ def _negatives(predictors: Predictors, head) -> Iterator[str]:
         sums = dict.fromkeys(predictors, 0.0)
         for i in range(3):
             texture, visibility, where = negative_face(head, kind, np.random.default_rng((HELD_OUT_SEED, 1, i)))
-            request = request_of(head, texture, visibility)
+            request = request_of(head, texture, visibility, px_per_mm(FACE_PX_OF_NEGATIVES))
             for name, predictor in predictors.items():
                 sums[name] += _rms(maps_of(predictor, request, (STATIC,))[STATIC][where]) ** 2 / 3
         photometric, learned = (1e3 * np.sqrt(sums[name]) for name in ("photometric", "learned"))

@@ -35,7 +35,7 @@ def main() -> int:
     predictor = _predictor(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None)
     told: dict[str, float] = {}
     for turn in range(3):
-        request = request_of(head, noise + np.uint8(turn), np.ones((n, n), np.float32))
+        request = request_of(head, noise + np.uint8(turn), np.ones((n, n), np.float32), 5.0)
         for label, keys in (("static map", (STATIC,)), ("20 key maps", tuple(range(1, 20)))):
             wall, processor = time.perf_counter(), time.process_time()
             for _ in predictor.predict(replace(request, keys=keys)):

@@ -67,14 +67,16 @@ def known_face(
         )
     n = len(head.skin)
     sample = make_sample(head, rng, keys, (0, 0, n), face_px, person)
-    request = request_of(head, sample.texture, sample.visibility)
+    request = request_of(head, sample.texture, sample.visibility, sample.photo_px_per_mm)
     judged = (sample.visibility > 0.5) & (sample.bare > 0.8) & (sample.window.rim_mm > 3.0)
     return KnownFace(head, sample, request, judged, sample.window.texel_mm)
 
 
-def request_of(head: Head, texture: np.ndarray, visibility: np.ndarray) -> DetailRequest:
+def request_of(head: Head, texture: np.ndarray, visibility: np.ndarray, photo_px_per_mm: float) -> DetailRequest:
     """What a predictor gets to see of an invented face."""
-    return DetailRequest(texture, visibility, head.skin > 0, head.deformation_mm, head.position_mm, (STATIC,))
+    skin = head.skin > 0
+    request = DetailRequest(texture, visibility, skin, head.deformation_mm, head.position_mm, (STATIC,))
+    return replace(request, photo_px_per_mm=photo_px_per_mm)
 
 
 def maps_of(predictor: DetailPredictor, request: DetailRequest, keys: tuple[int, ...]) -> dict[int, np.ndarray]:

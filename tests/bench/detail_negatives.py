@@ -16,7 +16,7 @@ from engine.training.skin.relief import Relief
 from engine.training.skin.window import cut
 
 NEGATIVES = ("freckles", "brows", "lips", "shadow edges", "stubble", "hair strands", "glasses frame", "make-up")
-_FACE_PX = 700
+FACE_PX_OF_NEGATIVES = 700
 
 
 def negative_face(head: Head, kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,7 +47,7 @@ def negative_face(head: Head, kind: str, rng: np.random.Generator) -> tuple[np.n
     if share is not None:
         where = blurred((share > 0.2).astype(np.float32), 1.0 / window.texel_mm) > 0.02
         light = light * (1.0 - share[..., None]) + share[..., None] * 0.03
-    texture, visibility = photograph(rng, window, light, _FACE_PX, 0.0)
+    texture, visibility = photograph(rng, window, light, FACE_PX_OF_NEGATIVES, 0.0)
     return texture, visibility, where & (window.rim_mm > 3.0) & (visibility > 0.5)
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from engine import camera as cameras
+from engine.detail.predictor import STATIC
 from engine.expressions import SHAPE_INDEX
 from engine.fit_solvers import aligned_camera, bounded_quadratic, gauss_newton_pose
 from engine.fitting import fit
 from engine.images import load_photo, photo_from_array
 from engine.landmarks import LandmarkDetector
 from engine.packs.open_pack import load_open_pack
-from engine.pipeline import Models, build_face
+from engine.pipeline import Models, build_face, detail_request
 from engine.resources import resource_path
 from engine.rig import pose
 from engine.types import FaceBox, Landmarks, WeakPerspective
@@ -167,6 +168,12 @@ def test_shared_photos_fit_closely(pack, detector, name):
 @pytest.fixture(scope="module")
 def face(pack, detector):
     return finish(build_face(load_photo(resource_path(SAMPLES[0])), Models(pack, detector)))[0]
+
+
+def test_the_detail_hears_how_many_pixels_a_millimetre_has(pack, face):
+    asked = detail_request(pack, face.rig, face.texture, (STATIC,), face.fit)
+    assert asked.photo_px_per_mm == face.fit.camera.scale_px_per_mm
+    assert detail_request(pack, face.rig, face.texture, (STATIC,)).photo_px_per_mm is None
 
 
 @pytest.mark.gl

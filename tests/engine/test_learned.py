@@ -60,6 +60,19 @@ def _key(name: str) -> int:
 # -- data ----------------------------------------------------------------------------------------------------------
 
 
+def test_the_network_is_told_how_fine_the_photo_is(head: Head) -> None:
+    rng = np.random.default_rng(3)
+    coarse, fine = (make_sample(head, np.random.default_rng(3), (), PLACE, px) for px in (300.0, 1500.0))
+    sharper = fine.photo_px_per_mm / coarse.photo_px_per_mm
+    assert 3.5 < sharper < 7.0  # five times, but for what a fit takes the scale for
+    levels = [sample.planes()[1][..., -1] for sample in (coarse, fine)]
+    assert all(np.ptp(level) == 0.0 for level in levels)
+    assert float(levels[1].mean() - levels[0].mean()) == pytest.approx(np.log2(sharper), abs=1e-4)
+    unknown = replace(flat_request(rng.integers(0, 255, (N, N, 3)).astype(np.uint8), m=N // 4), photo_px_per_mm=None)
+    network = DetailNetwork(TINY).eval()
+    assert np.isfinite(next(iter(LearnedPredictor(network, "x").predict(unknown))).map_mm).all()
+
+
 def test_the_extra_keys_drive_the_shapes_that_the_20_leave_out() -> None:
     np.testing.assert_array_equal(all_key_weights()[:20], key_weights())
     flat = {SHAPE_NAMES[j] for j in np.flatnonzero(key_weights().sum(0) == 0)}

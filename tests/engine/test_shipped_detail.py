@@ -18,10 +18,11 @@ from engine.detail.predictor import STATIC
 from engine.expressions import ALL_KEY_NAMES
 from engine.packs.open_pack import load_open_pack
 from engine.resources import RESOURCES, manifest, read_resource
+from engine.training.skin.camera import px_per_mm
 from engine.training.skin.heads import Head, make_head
 from tests.bench.detail import CLAIMS, _mirrored, _rms, _zones
 from tests.bench.detail_faces import GUIDE_SEED, known_face, maps_of, request_of
-from tests.bench.detail_negatives import negative_face
+from tests.bench.detail_negatives import FACE_PX_OF_NEGATIVES, negative_face
 
 HEAD = 6001  # neither in training nor in the bench
 SEED = 8_000_000
@@ -70,12 +71,13 @@ def test_the_relief_is_nearer_to_the_truth_than_the_shading_tells(older, maps: d
 
 @pytest.mark.parametrize("kind", ["freckles", "lips", "shadow edges", "hair strands"])
 def test_what_is_no_relief_gives_little(predictor: LearnedPredictor, head: Head, kind: str) -> None:
-    texture, visibility, where = negative_face(head, kind, np.random.default_rng((SEED, 2)))
-    request = request_of(head, texture, visibility)
-    ours, theirs = (
-        _rms(maps_of(method, request, (STATIC,))[STATIC][where]) for method in (predictor, PhotometricPredictor())
-    )
-    assert ours < 0.5 * theirs
+    found: dict[str, list[float]] = {}
+    for i in range(2):  # one person's strands may lie as creases do
+        texture, visibility, where = negative_face(head, kind, np.random.default_rng((SEED, 2, i)))
+        request = request_of(head, texture, visibility, px_per_mm(FACE_PX_OF_NEGATIVES))
+        for method in (predictor, PhotometricPredictor()):
+            found.setdefault(method.name, []).append(_rms(maps_of(method, request, (STATIC,))[STATIC][where]))
+    assert _rms(np.array(found["learned"])) < 0.5 * _rms(np.array(found["photometric"]))
 
 
 @pytest.mark.parametrize(("key", "zone"), CLAIMS)

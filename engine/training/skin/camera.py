@@ -13,8 +13,18 @@ _FACE_PX = (150.0, 2000.0)
 _COSINE_RAMP = (0.12, 0.5)  # as ``engine.sight`` weighs oblique views
 
 
+def random_face_px(rng: np.random.Generator) -> float:
+    """Width of a face in somebody's photo."""
+    return float(np.exp(rng.uniform(*np.log(_FACE_PX))))
+
+
+def px_per_mm(face_px: float) -> float:
+    """How finely a photo shows the skin of a face of this width."""
+    return face_px / _FACE_MM
+
+
 def photograph(
-    rng: np.random.Generator, window: Window, light: FloatArray, face_px: float | None = None, yaw: float | None = None
+    rng: np.random.Generator, window: Window, light: FloatArray, face_px: float, yaw: float | None = None
 ) -> tuple[ByteArray, FloatArray]:
     """Take the photo and lay it back on the chart.
 
@@ -22,18 +32,16 @@ def photograph(
         rng: of everything that a photo adds.
         window: the piece of skin.
         light: (s, s, 3) float32 linear.
-        face_px: width of the face in the photo; drawn if None.
+        face_px: width of the face in the photo.
         yaw: rad by which the head is turned; drawn if None.
 
     Returns:
         texture (s, s, 3) uint8 RGB, visibility (s, s) float32.
     """
     size = window.size
-    if face_px is None:
-        face_px = float(np.exp(rng.uniform(*np.log(_FACE_PX))))
     if yaw is None:
         yaw = float(rng.normal(0.0, 0.3))
-    density = face_px / _FACE_MM * window.texel_mm  # photo px per texel, seen squarely
+    density = px_per_mm(face_px) * window.texel_mm  # photo px per texel, seen squarely
     facing = window.normal[..., 2] * np.cos(yaw) + window.normal[..., 0] * np.sin(yaw)
     columns = _photo_positions(facing, window.skin, density)
     width, height = max(8, int(columns[-1]) + 1), max(8, round(size * density))

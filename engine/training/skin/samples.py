@@ -10,16 +10,17 @@ from engine.arrays import ByteArray, FloatArray
 from engine.detail.inputs import KeyField, surface_planes, texture_planes
 from engine.fields import enlarged
 from engine.training.skin.appearance import invent_lighting, make_albedo, shade
-from engine.training.skin.camera import photograph
+from engine.training.skin.camera import photograph, px_per_mm, random_face_px
 from engine.training.skin.heads import COARSE, Head
 from engine.training.skin.negatives import cast_shadow, coverings
 from engine.training.skin.person import Person, invent_person
 from engine.training.skin.relief import Relief, express, make_relief
 from engine.training.skin.window import Window, cut, cut_key
 
-DATA_VERSION = 5
+DATA_VERSION = 6
 """Raised whenever the same seed gives another example."""
 
+_SCALE_ERROR = 0.08  # SD of the logarithm of what a fit takes a photo's scale for
 _SMOOTH_SKIN = 0.25  # of the training's examples: hardly any relief below the same spots, shadows and make-up
 _ACTIVE_PLACES = 0.5  # of the training's examples lie where the key expressions fold the skin
 _FOLDS_UNDER_HAIR = 0.25  # what is left of folds that nobody can see
@@ -43,14 +44,17 @@ class Sample:
     fields: tuple[KeyField, ...]
     key_mm: tuple[FloatArray, ...]
     """(s, s) each."""
+    photo_px_per_mm: float
+    """As a fit of the photo would find it."""
 
     def planes(self) -> tuple[FloatArray, FloatArray]:
-        """The network's inputs: texture (s, s, 3), surface (s/2, s/2, 9)."""
+        """The network's inputs: texture (s, s, 3), surface (s/2, s/2, 10)."""
         window = self.window
         seen = self.visibility * window.skin
         texture, shade = texture_planes(self.texture, seen, window.texel_mm)
+        normal, texel_mm = window.coarse_normal, window.coarse_texel_mm
         surface = surface_planes(
-            self.visibility, window.skin, shade, window.coarse_normal, window.coarse_texel_mm, window.place
+            self.visibility, window.skin, shade, normal, texel_mm, window.place, self.photo_px_per_mm
         )
         return texture, surface
 
@@ -87,6 +91,7 @@ def make_sample(
         share = covering.share[..., None]
         light = (1.0 - share) * light + share * covering.colour * level
         bare *= 1.0 - covering.share
+    face_px = face_px or random_face_px(rng)
     texture, visibility = photograph(rng, window, light, face_px)
     fields = tuple(cut_key(head, k, *place) for k in keys)
     return Sample(
@@ -99,6 +104,7 @@ def make_sample(
         keys=keys,
         fields=fields,
         key_mm=tuple(express(relief, field, window, person) * window.skin for field in fields),
+        photo_px_per_mm=px_per_mm(face_px) * float(np.exp(rng.normal(0.0, _SCALE_ERROR))),
     )
 
 
