@@ -10,7 +10,7 @@ Three sources are added as covariances of the 468 points:
   (``anthropometry.MEASURES``).
 
 From the sum is taken what no face shows: lids that leave the eyeballs, which move with them, or sink into them; and how wide
-the eyes stand open varies no more than is published, since most of what photos show of it is expression.
+the eyes stand open varies less, since most of what photos show of it is expression.
 Most modes are exactly symmetric, a few small ones exactly odd: nobody's halves are quite alike.
 The network's depth does not enter person by person: on rendered heads with known geometry its deviations from the mean do
 not go with the true ones (median correlation over the points -0.03), so that depth comes from these covariances alone.
@@ -43,7 +43,8 @@ _LID_SLACK, _LID_REACH_MM = (0.05, 0.25), 8.0
 """How freely a point's distance to the eyeball varies beside others 8 mm away, mm: one that touches it, and what each mm of
 clearance adds."""
 _FISSURE_SD_MM = 1.1
-"""Of the height of the opened eye (Farkas 1994: men 10.4 +- 1.1, women 11.1 +- 1.2 mm)."""
+"""Of the height of the opened eye (Farkas 1994: men 10.4 +- 1.1, women 11.1 +- 1.2 mm). The other rules undo a part of it:
+the finished modes have 1.6."""
 _ROUNDS = 4
 _CLEAR_MM = 7.0
 """Clearance from which the eyeball says nothing of a point."""
