@@ -313,7 +313,7 @@ def test_a_worn_expression_changes_the_face_at_rest_and_not_what_is_seen(make):
     seen_worn, rest_worn = (result.map_mm for result in make().predict(worn))
     np.testing.assert_array_equal(seen_worn, seen)
     folded, still = (slice(96, 160), slice(164, 194)), (slice(96, 160), slice(32, 100))
-    assert rest_worn[folded].std() < 0.85 * seen[folded].std()
+    assert rest_worn[folded].std() < 0.8 * seen[folded].std()
     np.testing.assert_allclose(rest_worn[still], seen[still], atol=1e-6)
 
 
