@@ -18,6 +18,7 @@ const vec3 INSIDE_WRAP = vec3(0.35, 0.25, 0.25);
 const float SKIN_GLOSS = 0.032, INSIDE_GLOSS = 0.05;
 const int SKIN_SHARPNESS = 3, INSIDE_SHARPNESS = 6;  // exponents 8 and 64
 const vec3 INSIDE_TINT = vec3(1.30, 0.94, 0.88);  // light that has been between lips and gums
+const vec2 THROAT = vec2(0.55, 0.9);  // openness from which to which moist linings begin to gleam: no palate does
 const float RIM = 0.08;
 const vec3 BACK = vec3(0.030, 0.026, 0.026);
 
@@ -44,7 +45,8 @@ void main() {
             float gloss = part_kind == SKIN ? SKIN_GLOSS * highlight(bent.normal, viewer, SKIN_SHARPNESS)
                                             : INSIDE_GLOSS * highlight(bent.normal, viewer, INSIDE_SHARPNESS);
             gloss += RIM * fresnel(bent.normal, viewer);
-            result = albedo * shade + (part_kind == SKIN ? gloss : gloss * surface_openness) * KEY;
+            if (part_kind == INSIDE) gloss *= surface_openness * smoothstep(THROAT.x, THROAT.y, surface_openness);
+            result = albedo * shade + gloss * KEY;
         }
     }
     color = vec4(srgb_from_linear(result * open), 1.0);

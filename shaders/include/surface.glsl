@@ -20,9 +20,12 @@ vec3 to_viewer() {
     return perspective == 0.0 ? vec3(0.0, 0.0, 1.0) : normalize(-surface_position);
 }
 
-// The open mask from behind: the skin's back side, and all of the eyes and the mouth while the camera is behind the face.
+// The open mask from behind: the skin's back side, and all of the eyes and the mouth while the camera is well behind the
+// face. From the side an eye still shows its front, though it lies before the plane that the camera is in.
+const float BEHIND = -0.2;
+
 bool seen_from_behind(vec3 viewer) {
-    return part_kind == SKIN ? !gl_FrontFacing : dot(viewer, mat3(view_from_model)[2]) < 0.0;
+    return part_kind == SKIN ? !gl_FrontFacing : dot(viewer, mat3(view_from_model)[2]) < BEHIND;
 }
 
 // The smooth normal; linings of mouth and sockets are seen from both sides.

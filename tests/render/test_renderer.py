@@ -12,11 +12,14 @@ import pytest
 
 from engine.arrays import ByteArray, FloatArray
 from engine.camera import OrbitCamera, project
+from engine.packs.open_pack import load_open_pack
 from engine.render.context import standalone_context
 from engine.render.offscreen import draw_image, render_image, render_over_photo
 from engine.render.renderer import FaceRenderer
 from engine.render.state import RenderState
+from engine.rig import make_basis
 from engine.types import FaceAsset, Photo, Pose, SkinTexture, ViewOptions, WeakPerspective
+from tests.render.plain_face import face_of
 from tests.synthetic import ROWS, make_asset, make_map, make_pose
 
 pytestmark = pytest.mark.gl
@@ -224,6 +227,24 @@ def test_the_inside_of_the_mask_is_dull_from_behind(renderer: FaceRenderer):
         front = shoot(renderer, RenderState(make_asset(), None, ViewOptions(look=look)))
         assert picture[130, 120].max() < 75
         assert picture[130, 120].mean() < 0.5 * front[130, 120].mean()
+
+
+@pytest.mark.parametrize("look", ["texture", "clay"])
+def test_an_eye_seen_from_the_side_is_as_light_as_a_little_before(renderer: FaceRenderer, look: str):
+    face = face_of(make_basis(load_open_pack(), np.zeros(50, np.float32)))
+    ball = face.rig.neutral[slice(*next(p for p in face.topology.parts if p.name == "eye_left").vertices)]
+    front = ball[np.argsort(-ball[:, 2])[:60]]
+
+    def lightness(azimuth_deg: float) -> float:
+        camera = OrbitCamera(azimuth_deg, target_mm=(0.0, float(front[:, 1].mean()), -40.0), zoom=2.5)
+        picture = brightness(shoot(renderer, RenderState(face, None, ViewOptions(look=look), camera)))
+        at = np.c_[front, np.ones(len(front), np.float32)] @ camera.clip_from_model(*SIZE).T
+        column, row = ((at[:, :2] / at[:, 3:] * (0.5, -0.5) + 0.5) * SIZE).astype(int).T
+        inside = (column >= 0) & (column < SIZE[0]) & (row >= 0) & (row < SIZE[1])
+        assert inside.sum() > 20
+        return float(np.median(picture[row[inside], column[inside]]))
+
+    assert lightness(90.0) > 0.6 * lightness(80.0)
 
 
 def test_pose_moves_the_surface_and_blends_its_maps(renderer: FaceRenderer):
