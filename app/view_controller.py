@@ -6,12 +6,15 @@ import math
 from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Slot
 
 from app.session import Session
 from app.shown_face import ShownFace
 from engine.camera import OrbitCamera
+from engine.expressions import SHAPE_INDEX, SHAPES
 from engine.render.state import RenderState
+from engine.rig import posed_vertices
 from engine.types import AS_FOUND, FaceAsset, ViewOptions
 
 REST_MS = 40
@@ -33,17 +36,23 @@ CAMERA_VIEWS: dict[str, tuple[float, float]] = {
 
 
 _MARGIN = 1.18  # around the face, seen from any side, as a factor
+_CHIN_MARGIN = 1.04  # below the chin of an opened mouth
+_SUNK = 0.25  # of the way that the chin moves, by which the view looks lower than at the face's middle
+_OPENED = np.eye(len(SHAPES), dtype=np.float32)[SHAPE_INDEX["jawOpen"]]
 
 
 def framing(face: FaceAsset | None) -> OrbitCamera:
-    """The camera in front of ``face`` that shows all of it and turns around its middle."""
+    """The camera in front of ``face`` that shows all of it, opened mouth included, and turns around its middle."""
     if face is None:
         return OrbitCamera()
     skin = face.rig.neutral[: face.topology.skin.vertices[1]]
     low, high = skin.min(0), skin.max(0)
     x, y, z = (float(c) for c in (low + high) / 2)
     width, height, depth = (float(c) for c in high - low)
-    return OrbitCamera(target_mm=(x, y, z), fit_radius_mm=_MARGIN * max(height, math.hypot(width, depth)) / 2)
+    chin = min(float(low[1]), float(posed_vertices(face.rig, _OPENED)[: len(skin), 1].min()))
+    y -= _SUNK * (float(low[1]) - chin)
+    radius = max(_MARGIN * max(height, math.hypot(width, depth)) / 2, _CHIN_MARGIN * (y - chin))
+    return OrbitCamera(target_mm=(x, y, z), fit_radius_mm=radius)
 
 
 class StateView(Protocol):

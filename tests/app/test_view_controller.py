@@ -9,9 +9,12 @@ from app.expression_controller import ExpressionController
 from app.session import Session
 from app.shown_face import ShownFace
 from app.view_controller import CAMERA_VIEWS, MOVING_MS, REFINE_MS, REST_MS, ViewController, framing
-from engine.expressions import KEY_NAMES, SHAPE_INDEX
+from engine.expressions import KEY_NAMES, SHAPE_INDEX, SHAPE_NAMES
+from engine.packs.open_pack import load_open_pack
+from engine.rig import make_basis, posed_vertices
 from tests import synthetic
 from tests.app.invented_engine import invented_pose
+from tests.render.plain_face import face_of
 
 
 class Board:
@@ -66,6 +69,17 @@ def test_the_camera_frames_the_face_and_reset_does_so_again(controllers, session
     session.set_camera(framed.orbited(50, 10).zoomed(3.0))
     controllers[1].look_from("reset")
     assert session.camera == framed == framing(face)
+
+
+def test_a_wide_open_mouth_stays_in_the_picture():
+    face = face_of(make_basis(load_open_pack(), np.zeros(50, np.float32)))
+    opened = np.zeros(len(SHAPE_NAMES), np.float32)
+    opened[SHAPE_INDEX["jawOpen"]] = 1.0
+    skin = posed_vertices(face.rig, opened)[: face.topology.skin.vertices[1]]
+    for azimuth in (0.0, 35.0, 90.0):
+        clip = framing(face).orbited(azimuth, 0.0).clip_from_model(600, 600)
+        points = np.c_[skin, np.ones(len(skin), np.float32)] @ clip.T
+        assert np.abs(points[:, :2] / points[:, 3:]).max() < 1.0
 
 
 @pytest.mark.parametrize("name", CAMERA_VIEWS)
