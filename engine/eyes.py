@@ -24,7 +24,7 @@ _WHITE_COLOUR = 0.4  # how much of the measured hue of the white is taken: the r
 _PAINTED_WHITE, _PAINTED_SKIN = 200.0, 160.0  # whites or skin as bright as this leave the rest of the paint as it is
 _CHEEKS = [50, 280, 101, 330, 205, 425, 36, 266]
 _EXPOSURES = (0.62, 1.0)
-_SHADED = 1.12  # irises lie in the shade of lids and lashes, which the renderer draws again
+_SHADED, _SHADED_WHITE = 1.12, 1.3  # eyes lie in the shade of lids and lashes, which the renderer draws again
 _LOOK_RAD = {"Up": np.radians(25), "Down": np.radians(25), "In": np.radians(30), "Out": np.radians(30)}  # as the packs'
 _CERTAIN_RAD = np.radians(3.0)  # looks nearer to straight ahead are taken as straight ahead
 _HIGHEST_LOOK = 0.9
@@ -176,7 +176,7 @@ def _read(image: ByteArray, rim: FloatArray, radius: float) -> Eye | None:
     if ring.sum() < _MIN_PIXELS or beside.sum() < _MIN_PIXELS:
         return None
     iris = _middle(part[ring], grey[ring], 0.15, 0.75)  # without lashes and without reflections
-    white = _middle(part[beside], grey[beside], 0.5, 0.95)
+    white = _middle(part[beside], grey[beside], 0.6, 0.97)
     if iris.mean() > 0.92 * white.mean():
         return None  # closed, or behind a reflecting glass
     return Eye((centre + low + 0.5).astype(np.float32), radius, iris, white, int(ring.sum()))
@@ -220,7 +220,7 @@ def _iris_of(eye: Eye) -> FloatArray:
 
 def _white_of(eye: Eye) -> FloatArray:
     grey = eye.white.mean()
-    return _within((grey + _WHITE_COLOUR * (eye.white - grey)) * _SHADED, _WHITE_TONES)
+    return _within((grey + _WHITE_COLOUR * (eye.white - grey)) * _SHADED_WHITE, _WHITE_TONES)
 
 
 def _within(colour: FloatArray, tones: tuple[float, float]) -> FloatArray:

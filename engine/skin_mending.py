@@ -6,12 +6,13 @@ import numpy as np
 
 from engine.arrays import ByteArray, FloatArray, IntArray
 from engine.dense_points import EYE_RIMS, INNER_LIPS, LIPS, NOSTRILS, ORBITS, UPPER_RIM
-from engine.fields import blurred, disc, push_pull, smoothstep
+from engine.fields import blurred, disc, distance_inside, push_pull, smoothstep
 from engine.rasterize import WHOLE_SQUARE, other_parts_mask, uv_points_px
 from engine.types import SkinTexture, Topology
 
 # Width (standard deviation, mm) and strength of the lines.
 _UPPER_LASHES, _LOWER_LASHES, _LIP_LINE = (0.60, 0.85), (0.32, 0.40), (0.40, 0.38)
+_LIDS_FADE = 0.09  # way over which lid skin passes into what is around, as a share of the orbit's width
 _LASHES_REACH = 0.07  # beyond the hidden eye, as a share of the orbit's width
 _LASHES_RANGE = (0.62, 0.78)  # tones over the skin's: lashes, not lashes
 _LASHES_TONE = (0.24, 0.19, 0.17)  # of the skin: nearly black, a little warm
@@ -22,6 +23,7 @@ _SEEN = (0.05, 0.35)  # visibility from which the photo's own colour counts, and
 _FEWEST_SEEN = 0.06  # share of a lip from which the rest is coloured
 _UPPER_OVER_LOWER = (0.94, 0.88, 0.90)  # an unseen upper lip: a little darker than the lower one
 _LIP_OVER_SKIN = (0.82, 0.66, 0.68)  # lips that are not seen at all
+_LIP_INSIDE = (1.0, 0.95, 0.96)  # of a lip seen in part: where it is moist it is redder
 # Lid skin against the skin around the eye: darker is lash, brow or crease, lighter a highlight.
 _LID_RANGE = (0.68, 0.82, 1.12, 1.3)
 _GRAIN_PX = 128
@@ -39,11 +41,12 @@ def mended(texture: SkinTexture, topology: Topology, neutral: FloatArray, dense_
     """
     image = texture.image.copy()
     chart = _Chart(topology, neutral, dense_vertices, len(image))
-    known = smoothstep(_over_square(texture, topology), *_SEEN)
+    known = smoothstep(_over_square(texture.visibility, texture, topology), *_SEEN)
+    mirrored = smoothstep(_over_square(texture.visibility[:, ::-1], texture, topology), *_SEEN)  # charts are symmetric
     grain = _grain(image, known)
     _roughen(image, np.maximum(known, _painted(topology, len(image))), grain)
     for orbit in ORBITS:
-        _fill_lids(image, chart.px[list(orbit)], known, grain)
+        _fill_lids(image, chart.px[list(orbit)], np.maximum(known, mirrored), grain)
     _fill_lips(image, [chart.px[[*outer, *inner[::-1]]] for outer, inner in LIPS], known, grain)
     for rim in EYE_RIMS:
         _line(image, chart, rim[:UPPER_RIM], *_UPPER_LASHES, _LASHES_TONE)
@@ -70,16 +73,16 @@ class _Chart:
         return float(np.ptp(self.px[at], axis=0).max() / max(float(np.ptp(self.mm[at], axis=0).max()), 1e-3))
 
 
-def _over_square(texture: SkinTexture, topology: Topology) -> FloatArray:
-    """(S, S) float32 visibility over the whole texture."""
+def _over_square(field: FloatArray, texture: SkinTexture, topology: Topology) -> FloatArray:
+    """(S, S) float32: a field over the window, such as the visibility, over the whole texture."""
     import cv2
 
-    size, window, n = len(texture.image), topology.window, len(texture.visibility)
+    size, window, n = len(texture.image), topology.window, len(field)
     step = np.array([n / (window.u1 - window.u0), n / (window.v1 - window.v0)]) / size
     start = np.array([-window.u0, window.v1 - 1.0]) * step * size + 0.5 * step - 0.5
     from_texture = np.array([[step[0], 0.0, start[0]], [0.0, step[1], start[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(texture.visibility, from_texture, (size, size), flags=flags), np.float32)
+    return np.asarray(cv2.warpAffine(np.ascontiguousarray(field), from_texture, (size, size), flags=flags), np.float32)
 
 
 def _grain(image: ByteArray, known: FloatArray) -> FloatArray:
@@ -113,7 +116,7 @@ def _roughen(image: ByteArray, known: FloatArray, grain: FloatArray) -> None:
 
 
 def _fill_lids(image: ByteArray, outline: FloatArray, known: FloatArray, grain: FloatArray) -> None:
-    """Give what was hidden by the open eye the colours of the lids around it."""
+    """Give what was hidden by the open eye the colours of the lids around it; ``known`` skin may be the other eye's."""
     rows, columns, local = _window(outline, 6, len(image))
     part = image[rows, columns]
     orbit, seen = _polygon(local, part.shape), known[rows, columns]
@@ -126,9 +129,13 @@ def _fill_lids(image: ByteArray, outline: FloatArray, known: FloatArray, grain: 
     skin = smoothstep(tone, *_LID_RANGE[:2]) * (1.0 - smoothstep(tone, *_LID_RANGE[2:]))
     if (seen * orbit * skin).sum() < _FEWEST_SEEN * orbit.sum():
         return
-    _replace(
-        part, seen * orbit * skin, orbit * np.maximum(1.0 - seen, _lashes(tone, orbit * (1.0 - seen), outline)), grain
-    )
+    hidden = np.maximum(1.0 - seen, _lashes(tone, orbit * (1.0 - seen), outline))
+    _replace(part, seen * orbit * skin, _faded(orbit, _LIDS_FADE * float(np.ptp(outline[:, 0]))) * hidden, grain)
+
+
+def _faded(mask: FloatArray, reach: float) -> FloatArray:
+    """The mask (h, w) without its hard edge: it rises from 0 at its border to 1 ``reach`` px inside."""
+    return smoothstep(distance_inside((mask > 0).astype(np.uint8)), 0.0, max(reach, 1.0))
 
 
 def _lashes(tone: FloatArray, hidden: FloatArray, outline: FloatArray) -> FloatArray:
@@ -159,6 +166,7 @@ def _fill_lips(image: ByteArray, outlines: list[FloatArray], known: FloatArray, 
         other = found[1 - k]
         if found[k] is not None:
             _replace(part, weight, hidden, grain)
+            _mix(part, part.astype(np.float32) * np.array(_LIP_INSIDE, np.float32), hidden, np.zeros_like(grain))
         elif other is not None:
             _mix(part, other * factor if k == 0 else np.minimum(other / factor, 255.0), hidden, grain)
         else:

@@ -10,7 +10,7 @@ import pytest
 from engine.arrays import ByteArray, FloatArray
 from engine.dense_points import EYE_RIMS, INNER_LIPS, LIPS, NOSTRILS, ORBITS, UPPER_RIM
 from engine.fitting import fit
-from engine.images import load_photo
+from engine.images import load_photo, photo_from_array
 from engine.landmarks import LandmarkDetector
 from engine.not_skin import not_skin
 from engine.packs.open_pack import load_open_pack
@@ -100,6 +100,33 @@ def test_lids_have_the_colour_of_the_skin_around_them(cases, name, side):
     apart, strange = _lid_against_skin(cases[name].mended, side)
     assert apart < 45
     assert strange < 0.08
+
+
+def _steps(image: ByteArray, side: int) -> float:
+    """How much the grey changes across an orbit's border, ninth decile over its points."""
+    grey, border = image.mean(2), _px()[list(ORBITS[side])]
+    inwards = border.mean(0) - border
+    inwards /= np.linalg.norm(inwards, axis=1, keepdims=True)
+
+    def beside(px: float) -> np.ndarray:
+        columns, rows = np.round(border + px * inwards).astype(int).T
+        return np.array([grey[y - 2 : y + 3, x - 2 : x + 3].mean() for x, y in zip(columns, rows, strict=True)])
+
+    return float(np.quantile(np.abs(beside(4) - beside(-4)), 0.9))
+
+
+def test_an_eye_cut_by_the_photos_border_gets_lids_without_an_edge(cases):
+    case, pack = cases["samples/portrait_obama.jpg"], load_open_pack()
+    cut = int(case.landmarks.dense[list(EYE_RIMS[1]), 0].mean())
+    image = np.ascontiguousarray(case.photo.image[:, :cut])
+    found = finish(fit(case.landmarks, pack))[0]
+    rig, photo = make_basis(pack, found.identity), photo_from_array(image, "cut.png")
+    hidden = not_skin(photo, case.landmarks, found.camera)
+    texture = unwrap(
+        photo, found.camera, pack.topology, pose(rig, found.weights).vertices, pack.base_texture, SIZE, hidden
+    )
+    image = mended(texture, pack.topology, rig.neutral, np.arange(468, dtype=np.int32)).image
+    assert _steps(image, 1) < max(_steps(case.mended, side) for side in (0, 1))
 
 
 def test_without_mending_lashes_and_eyes_are_smeared_over_lids(cases):
