@@ -177,7 +177,7 @@ def _request(pack: ModelPack, rig: RigBasis, texture: SkinTexture, found: Fit | 
     if visibility.shape[0] != n:
         visibility = np.asarray(cv2.resize(visibility, (n, n), interpolation=cv2.INTER_LINEAR), np.float32)
     return DetailRequest(
-        texture=pack.window_picture(texture.image),
+        texture=pack.window_picture(texture.image) if texture.window is None else texture.window,
         visibility=visibility.copy(),
         skin=skin.copy(),
         deformation_mm=deformation,

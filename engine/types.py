@@ -192,9 +192,13 @@ class SkinTexture:
     """(S, S, 3) uint8 RGB of the whole UV square, row 0 at v = 1; unseen skin filled, eyes and mouth painted."""
     visibility: FloatArray
     """(n, n) float32 in [0, 1] over the UV *window*: 1 seen squarely, 0 hidden (filled)."""
+    window: ByteArray | None = None
+    """(n, n, 3) uint8 RGB over the UV window: the skin with all that detail is read from, where ``image`` has less."""
 
     def __post_init__(self) -> None:
         frozen("image", self.image, (None, None, 3), np.uint8)
+        if self.window is not None:
+            frozen("window", self.window, (None, None, 3), np.uint8)
         frozen("visibility", self.visibility, (None, None))
 
 

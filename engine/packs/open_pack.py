@@ -169,12 +169,13 @@ class OpenPack:
         return (yield from fit(landmarks, self))
 
     def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis) -> tuple[SkinTexture, Fit]:
-        """See ``engine.unwrap``; the eyes get the photo's colours and gaze, lids and lips are mended."""
+        """See ``engine.unwrap``; the eyes get the photo's colours and gaze, lids and lips are mended, worn folds softened."""
         from engine.eyes import read_eyes, skin_grey, toned_eyes, with_gaze
         from engine.not_skin import not_skin
         from engine.rig import posed_vertices
         from engine.skin_mending import mended
         from engine.unwrap import unwrap
+        from engine.worn_folds import softened
 
         vertices = posed_vertices(rig, found.weights)
         eyes = read_eyes(photo, landmarks, found.camera)
@@ -182,6 +183,7 @@ class OpenPack:
         hidden = not_skin(photo, landmarks, found.camera)
         texture = unwrap(photo, found.camera, self.topology, vertices, painted, not_skin=hidden)
         texture = mended(texture, self.topology, rig.neutral, np.arange(_DENSE_POINTS, dtype=np.int32))
+        texture = softened(texture, self.topology, rig, found.weights)
         return texture, with_gaze(found, eyes, self.topology, vertices)
 
     def window_picture(self, texture: ByteArray) -> ByteArray:
