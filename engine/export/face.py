@@ -13,6 +13,7 @@ from engine.arrays import FloatArray, check
 from engine.atomic import FileSet
 from engine.errors import ExportError
 from engine.export import names, obj, pictures
+from engine.export.gltf import glb_file, glb_size
 from engine.export.mesh import ExportMesh, export_mesh, refined_counts
 from engine.expressions import PUBLISHED_KEYS, SHAPE_NAMES
 from engine.types import AS_FOUND, BandStrengths, FaceAsset, Pose, Progress
@@ -46,6 +47,8 @@ class ExportOptions:
     """Blend the key expressions' maps with the paper's masks (see ``engine.rig.pose``)."""
     detail_bands: BandStrengths = AS_FOUND
     """Factors on pores, fine lines and wrinkles (see ``engine.detail.bands``), besides ``detail_strength``."""
+    glb: bool = False
+    """The rig as one glTF file besides: smooth, with all shapes, in metres; ``expression`` sets its weights."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.subdivisions <= MAX_SUBDIVISIONS:
@@ -67,7 +70,8 @@ def estimate_sizes(face: FaceAsset, options: ExportOptions, stem: str) -> tuple[
     """Every file of the export with about its size in bytes (within a tenth), without making them."""
     stem, folder = _places(options, stem)
     mesh_bytes = _obj_size(face, options)
-    sizes = [(f"{folder}{name}.obj", mesh_bytes) for name in _mesh_names(options, stem)]
+    sizes = [(names.rig_file(stem), glb_size(face, texture=options.texture))] if options.glb else []
+    sizes += [(f"{folder}{name}.obj", mesh_bytes) for name in _mesh_names(options, stem)]
     if options.texture:
         sizes.append((folder + names.material_file(stem), len(obj.material_text(names.texture_file(stem)))))
         sizes.append((folder + names.texture_file(stem), pictures.jpeg_size(face.texture.image)))
@@ -137,6 +141,9 @@ def _weighed(face: FaceAsset, options: ExportOptions) -> Generator[Progress, Non
 def _contents(face: FaceAsset, pose: Pose, options: ExportOptions, stem: str) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Names and contents of all files, each made when it is asked for."""
     stem, folder = _places(options, stem)
+    if options.glb:
+        weights = pose.weights if options.expression == "current" else np.zeros_like(pose.weights)
+        yield names.rig_file(stem), glb_file(face, weights, stem, texture=options.texture)
     material = names.material_file(stem) if options.texture else None
     mesh = export_mesh(face.topology, options.subdivisions)
     tail = list(mesh_tail(mesh, material=options.texture))  # the same in all files of a set

@@ -52,6 +52,11 @@ def key_map_file(stem: str, key: int) -> str:
     return f"{stem}_dpmap_{key}.png"
 
 
+def rig_file(stem: str) -> str:
+    """The rig in one file."""
+    return f"{stem}.glb"
+
+
 def shapes_folder(stem: str) -> str:
     """The folder of neutral and the 51 shapes."""
     return f"{stem}_blendshapes"

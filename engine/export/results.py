@@ -16,6 +16,7 @@ from engine.arrays import ByteArray, FloatArray
 from engine.atomic import FileSet
 from engine.export import names, obj, pictures
 from engine.export.face import NEUTRAL, blended_map, mesh_tail
+from engine.export.gltf import glb_file
 from engine.export.mesh import ExportMesh, export_mesh
 from engine.expressions import PUBLISHED_KEYS, SHAPE_NAMES
 from engine.types import FaceAsset, Pose, Progress, Topology
@@ -56,7 +57,9 @@ class ResultOptions:
     """Subdivisions of ``<stem>_detailed.obj``, None for no such file."""
     blendshapes: bool = False
     formats: FileFormats | None = None
-    """The pack's own layout of the files; None for the usual one."""
+    """The pack's own layout of the files; None for the usual one. glTF has but one."""
+    glb: bool = False
+    """``<stem>.glb``: the rig in one file, opened in the photo's expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def write_results(
     """Write the results of one photo: all of them or, on failure or cancelling, none.
 
     ``<stem>.obj`` (the photo's expression, unposed, mm), ``.obj.mtl``, ``.jpg``, the maps, on request ``_render.jpg``,
-    ``_detailed.obj`` and ``_blendshapes/``, and always ``<stem>.json``.
+    ``_detailed.obj``, ``.glb`` and ``_blendshapes/``, and always ``<stem>.json``.
 
     Args:
         face: the finished face; with ``options.maps`` 'rig' all its key maps are there.
@@ -137,6 +140,8 @@ def _contents(
         yield f"{stem}_render.jpg", pictures.jpeg_file(render)
     if options.detailed is not None:
         yield f"{stem}_detailed.obj", _detailed_file(face, pose, options.detailed, stem, formats)
+    if options.glb:
+        yield names.rig_file(stem), glb_file(face, pose.weights, stem)
     if options.blendshapes:
         yield from _shape_files(face, mesh, stem)
 
