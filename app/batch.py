@@ -48,6 +48,8 @@ class BatchOptions:
     detailed: int | None = None
     """Subdivisions of the displaced mesh, None for none."""
     blendshapes: bool = False
+    glb: bool = False
+    """The rig as one glTF file."""
     exact: bool = False
     """The published masks; with the pack 'facescape' all that the original does, with its faults."""
     pack: str = "open"
@@ -187,6 +189,7 @@ def process_photo(
         maps="rig" if options.rig else "single",
         detailed=options.detailed,
         blendshapes=options.blendshapes,
+        glb=options.glb,
         formats=models.pack.formats,
     )
     steps = write_results(

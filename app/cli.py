@@ -20,7 +20,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _SAMPLE = _ROOT / "resources" / "samples" / "portrait_biden.jpg"
 _HEADLESS_OUTPUT = Path("out")
 _MAX_DETAILED = 4  # 14 million triangles, a gigabyte
-_BATCH_ONLY = ("output", "name", "render", "gpu_ids", "detailed", "blendshapes")
+_BATCH_ONLY = ("output", "name", "render", "gpu_ids", "detailed", "blendshapes", "glb")
 _FACESCAPE_ONLY = ("preview", "own_positions")
 _NEEDS_NETWORKS = "needs FaceScape's detail networks, which are not imported: add them with --import-facescape."
 _NEEDS_RIG = "needs dpmap_rig_net_G.pth and posmaps.npz, which are not imported: add them with --import-facescape."
@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         "--detailed", type=_subdivisions, metavar="N", help="write a displaced mesh, subdivided N (0..4) times"
     )
     batch.add_argument("--blendshapes", action="store_true", help="write neutral and the 51 expression shapes")
+    batch.add_argument("--glb", action="store_true", help="write the rig with these shapes as one glTF file (.glb)")
     batch.add_argument("--gpu_ids", type=_gpu_ids, metavar="IDS", help="-1 for the CPU, or GPUs such as 0 or 0,1")
     batch.add_argument("--predef_dir", type=Path, metavar="DIR", help="FaceScape's small files (--pack facescape)")
     batch.add_argument("--checkpoints_dir", type=Path, metavar="DIR", help="its network weights (--pack facescape)")
@@ -159,6 +160,7 @@ def _without_window(chosen: argparse.Namespace, photos: Path, output: Path) -> i
         render=chosen.render,
         detailed=chosen.detailed,
         blendshapes=chosen.blendshapes,
+        glb=chosen.glb,
         exact=chosen.exact,
         pack=chosen.pack,
         switches=_switches(chosen),
