@@ -114,6 +114,7 @@ class ExportController(QObject):
         level = str(self._settings.value("export/subdivisions", "0"))
         kept["subdivisions"] = int(level) if level in "0123" and level else 0
         kept["texture"] = str(self._settings.value("export/texture", "true")).lower() == "true"
+        kept["glb"] = str(self._settings.value("export/glb", "false")).lower() == "true"
         kept["detail_strength"] = min(max(self._session.view.detail_strength, 0.0), MAX_STRENGTH)
         kept["detail_bands"] = self._session.view.detail_bands
         options = ExportOptions(**kept, exact=self._session.exact)
@@ -124,7 +125,7 @@ class ExportController(QObject):
         return Path(str(self._settings.value(_FOLDER, documents or str(Path.home()))))
 
     def _remember(self, options: ExportOptions, folder: Path) -> None:
-        for field in ("mesh", "expression", "maps", "units", "subdivisions", "texture"):
+        for field in ("mesh", "expression", "maps", "units", "subdivisions", "texture", "glb"):
             self._settings.setValue(f"export/{field}", getattr(options, field))
         self._settings.setValue(_FOLDER, str(folder))
 

@@ -70,6 +70,7 @@ class ExportDialog(WorkDialog):
             maps=self._maps.currentData(),
             units=self._units.currentData(),
             detail_strength=self._strength.value() / 100,
+            glb=self._glb.isChecked(),
         )
 
     def folder(self) -> Path:
@@ -89,6 +90,7 @@ class ExportDialog(WorkDialog):
         self._name.setText(name)
         self._subdivisions.setCurrentIndex(options.subdivisions)
         self._texture.setChecked(options.texture)
+        self._glb.setChecked(options.glb)
         self._strength.setValue(round(100 * options.detail_strength))
         choices = (
             (self._mesh, options.mesh),
@@ -184,6 +186,11 @@ class ExportDialog(WorkDialog):
         self._subdivisions = QComboBox()
         self._subdivisions.setToolTip("How often every triangle is cut in four; detail needs at least 2")
         self._expression = choice_box(EXPRESSIONS, "The expression of the mesh; the set numbers its vertices alike")
+        self._glb = QCheckBox("&glTF (.glb): the rig in one file")
+        self._glb.setToolTip(
+            "Smooth mesh, the 51 shapes as shape keys and the texture for Blender, Unreal, Unity and three.js, in metres;\n"
+            "it opens in the expression chosen above, or neutral"
+        )
         self._texture = QCheckBox()
         self._texture.setToolTip("The colours of the photo, laid out for the mesh")
         self._maps = choice_box(
@@ -206,6 +213,7 @@ class ExportDialog(WorkDialog):
             ("&Mesh", self._mesh),
             ("&Subdivision", self._subdivisions),
             ("E&xpression", self._expression),
+            ("Rig", self._glb),
             ("Texture", self._texture),
             ("M&aps", self._maps),
             ("&Detail", self._strength),
@@ -218,7 +226,8 @@ class ExportDialog(WorkDialog):
             line.textChanged.connect(self._on_changed)
         for combo in (self._mesh, self._subdivisions, self._expression, self._maps, self._units):
             combo.currentIndexChanged.connect(self._on_changed)
-        self._texture.toggled.connect(self._on_changed)
+        for check in (self._glb, self._texture):
+            check.toggled.connect(self._on_changed)
         self._strength.valueChanged.connect(self._on_changed)
 
     def _build_files(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from dataclasses import replace
@@ -166,8 +167,24 @@ def test_choices_are_remembered(controller, qtbot, tmp_path, session, engine, th
     dialog.reject()
 
 
+def test_the_rig_in_one_file_is_written_as_shown_and_remembered(controller, session, qtbot, tmp_path, settings):
+    dialog = _open(controller, qtbot)
+    dialog._glb.setChecked(True)
+    qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
+    assert dialog._files.topLevelItem(0).text(0) == "dome.glb"
+    with qtbot.waitSignal(controller.exported, timeout=5000) as exported:
+        dialog._main.click()
+    assert [path.name for path in exported.args[0]] == ["dome.glb", "dome.obj", "dome.obj.mtl", "dome.jpg"]
+    data = (tmp_path / "out" / "dome.glb").read_bytes()
+    document = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    assert document["meshes"][0]["weights"] == session.pose.weights.tolist()
+    dialog.accept()
+    settings.sync()
+    assert _open(controller, qtbot).options().glb
+
+
 def test_damaged_settings_do_no_harm(controller, qtbot, settings):
-    for key in ("mesh", "subdivisions", "maps", "units", "expression", "texture"):
+    for key in ("mesh", "subdivisions", "maps", "units", "expression", "texture", "glb"):
         settings.setValue(f"export/{key}", "nonsense")
     assert _open(controller, qtbot).options().units == "mm"
 

@@ -49,6 +49,19 @@ def test_every_choice_reaches_the_options(dialog, qtbot, field, choices):
         combo.setCurrentIndex(0)
 
 
+def test_the_rig_in_one_file_is_a_choice_of_its_own(dialog, qtbot, tmp_path):
+    assert not dialog.options().glb
+    with qtbot.waitSignal(dialog.changed):
+        dialog._glb.click()
+    assert dialog.options().glb
+    with qtbot.assertNotEmitted(dialog.changed, wait=20):
+        dialog.set_choices(ExportOptions(), tmp_path, "anna")
+    assert not dialog._glb.isChecked()
+    dialog.set_choices(ExportOptions(glb=True), tmp_path, "anna")
+    assert dialog.options() == ExportOptions(glb=True)
+    assert ".glb" in dialog._glb.text()
+
+
 def test_folder_home_sign_and_spaces(dialog):
     dialog._folder.setText("  ~/faces ")
     assert dialog.folder() == Path.home() / "faces"
