@@ -188,7 +188,7 @@ class ExportDialog(WorkDialog):
         self._expression = choice_box(EXPRESSIONS, "The expression of the mesh; the set numbers its vertices alike")
         self._glb = QCheckBox("&glTF (.glb): the rig in one file")
         self._glb.setToolTip(
-            "Smooth mesh, the 51 shapes as shape keys and the texture for Blender, Unreal, Unity and three.js, in metres;\n"
+            "Smooth mesh, the 51 shapes as shape keys and the texture, in metres, for Blender and all that reads glTF;\n"
             "it opens in the expression chosen above, or neutral"
         )
         self._texture = QCheckBox()
