@@ -120,6 +120,17 @@ def test_help_answers_within_300_ms():
     assert min(seconds() for _ in range(5)) < 0.3
 
 
+@pytest.mark.parametrize(("question", "answered"), [("--version", "Detailed Face "), ("--help", "usage: main.py")])
+def test_questions_are_answered_without_an_environment(tmp_path, question, answered):
+    for name in ("main.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-S", str(tmp_path / "main.py"), question]  # -S: no package can be imported
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={}, timeout=60)
+    assert (done.returncode, done.stdout[: len(answered)]) == (0, answered), done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
 def test_new_pins_are_installed_in_place(ready):
     ready.pin("2.0")
     (ready.env / "kept").touch()
