@@ -21,7 +21,7 @@ from engine.export import MAX_STRENGTH, ExportOptions, estimate_sizes, export_fa
 from engine.expressions import PUBLISHED_KEYS
 from engine.steps import scaled
 from engine.types import FaceAsset, Pose, Progress
-from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS
+from widgets.export_choices import EXPRESSIONS, FIRST_CHOICES, MAPS, MESHES, UNITS
 from widgets.export_dialog import ExportDialog
 
 SETTLE_MS = 150  # after the last key stroke, before the sizes are worked out again
@@ -111,13 +111,14 @@ class ExportController(QObject):
             value = str(self._settings.value(f"export/{field}", ""))
             if value in [choice for choice, _ in choices]:
                 kept[field] = value
-        level = str(self._settings.value("export/subdivisions", "0"))
-        kept["subdivisions"] = int(level) if level in "0123" and level else 0
+        level = str(self._settings.value("export/subdivisions", ""))
+        if level in tuple("0123"):
+            kept["subdivisions"] = int(level)
         kept["texture"] = str(self._settings.value("export/texture", "true")).lower() == "true"
         kept["glb"] = str(self._settings.value("export/glb", "false")).lower() == "true"
         kept["detail_strength"] = min(max(self._session.view.detail_strength, 0.0), MAX_STRENGTH)
         kept["detail_bands"] = self._session.view.detail_bands
-        options = ExportOptions(**kept, exact=self._session.exact)
+        options = replace(FIRST_CHOICES, **kept, exact=self._session.exact)
         return options if self.map_scale_mm is None else replace(options, map_scale_mm=self.map_scale_mm)
 
     def _remembered_folder(self) -> Path:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QLocale
 from PySide6.QtWidgets import QComboBox, QSpinBox
 
+from engine.export import ExportOptions
+
 MESHES = (("base", "Smooth: the fitted face"), ("displaced", "Detailed: wrinkles and pores as geometry"))
 EXPRESSIONS = (
     ("current", "As shown in the window"),
@@ -19,6 +21,8 @@ MAPS = (
     ("all", "All 20 key expressions (16-bit PNGs)"),
 )
 UNITS = (("mm", "Millimetres"), ("cm", "Centimetres"), ("m", "Metres"))
+FIRST_CHOICES = ExportOptions(maps="static")
+"""Until the user chooses: the smooth mesh holds no detail, so its map comes with it."""
 MOST_LISTED = 6  # files named in the question about replacing
 
 

@@ -121,8 +121,10 @@ def test_from_the_sample_to_a_file_with_an_open_mouth(window, qtbot, tmp_path):
     QTest.keyClicks(dialog._name, "open mouth")
     qtbot.waitUntil(dialog._main.isEnabled, timeout=PATIENCE_MS)
     QTest.mouseClick(dialog._main, LEFT)
-    qtbot.waitUntil(lambda: "Exported 3 files" in dialog._message.text(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "Exported 5 files" in dialog._message.text(), timeout=PATIENCE_MS)
     QTest.mouseClick(dialog._main, LEFT)
+    with Image.open(tmp_path / "open mouth_dpmap.png") as relief:
+        assert np.ptp(np.asarray(relief)) > 1000, "the first export has the detail, nothing chosen"
     exported = trimesh.load(tmp_path / "open mouth.obj", process=False, maintain_order=True)
     face = window.session.face
     assert len(exported.vertices) == face.topology.vertex_count

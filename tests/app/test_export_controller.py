@@ -92,17 +92,20 @@ def _slow_export(monkeypatch, error=None):
     return closed
 
 
+FIRST_FILES = ["dome.jpg", "dome.obj", "dome.obj.mtl", "dome_dpmap.png", "dome_dpmap.txt"]
+
+
 def test_shown_expression_is_exported_as_previewed(controller, session, qtbot, tmp_path):
     dialog = _open(controller, qtbot)
     names = [dialog._files.topLevelItem(row).text(0) for row in range(dialog._files.topLevelItemCount())]
     with qtbot.waitSignal(controller.exported, timeout=5000) as exported:
         dialog._main.click()
-    assert _listing(tmp_path / "out") == sorted(names) == ["dome.jpg", "dome.obj", "dome.obj.mtl"]
+    assert _listing(tmp_path / "out") == sorted(names) == FIRST_FILES
     assert {path.name for path in exported.args[0]} == set(names)
     mesh = trimesh.load(tmp_path / "out" / "dome.obj", process=False, maintain_order=True)
     low, high = session.pose.vertices.min(0), session.pose.vertices.max(0)
     np.testing.assert_allclose(mesh.bounds, [low, high], atol=1e-3)
-    assert dialog._message.text() == "Exported 3 files."
+    assert dialog._message.text() == "Exported 5 files."
 
 
 def test_triangles_and_texture_are_those_of_the_face(controller, session, qtbot):
@@ -118,8 +121,8 @@ def test_preview_follows_the_choices(controller, qtbot):
     dialog._name.setText("other")
     assert not dialog._main.isEnabled()
     qtbot.waitUntil(dialog._main.isEnabled, timeout=5000)
-    assert dialog._files.topLevelItemCount() == 1
-    assert dialog._files.topLevelItem(0).text(0) == "other.obj"
+    names = [dialog._files.topLevelItem(row).text(0) for row in range(dialog._files.topLevelItemCount())]
+    assert names == ["other.obj", "other_dpmap.png", "other_dpmap.txt"]
 
 
 def test_existing_files_are_asked_for_and_kept(controller, qtbot, tmp_path):
@@ -174,7 +177,7 @@ def test_the_rig_in_one_file_is_written_as_shown_and_remembered(controller, sess
     assert dialog._files.topLevelItem(0).text(0) == "dome.glb"
     with qtbot.waitSignal(controller.exported, timeout=5000) as exported:
         dialog._main.click()
-    assert [path.name for path in exported.args[0]] == ["dome.glb", "dome.obj", "dome.obj.mtl", "dome.jpg"]
+    assert {path.name for path in exported.args[0]} == {"dome.glb", *FIRST_FILES}
     data = (tmp_path / "out" / "dome.glb").read_bytes()
     document = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
     assert document["meshes"][0]["weights"] == session.pose.weights.tolist()
@@ -184,9 +187,11 @@ def test_the_rig_in_one_file_is_written_as_shown_and_remembered(controller, sess
 
 
 def test_damaged_settings_do_no_harm(controller, qtbot, settings):
-    for key in ("mesh", "subdivisions", "maps", "units", "expression", "texture", "glb"):
+    for key in ("mesh", "maps", "units", "expression", "texture", "glb"):
         settings.setValue(f"export/{key}", "nonsense")
-    assert _open(controller, qtbot).options().units == "mm"
+    settings.setValue("export/subdivisions", "12")
+    options = _open(controller, qtbot).options()
+    assert (options.units, options.subdivisions) == ("mm", 0)
 
 
 def test_cancel_leaves_nothing(controller, qtbot, tmp_path, monkeypatch):
