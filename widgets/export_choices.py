@@ -23,6 +23,8 @@ MAPS = (
 UNITS = (("mm", "Millimetres"), ("cm", "Centimetres"), ("m", "Metres"))
 FIRST_CHOICES = ExportOptions(maps="static")
 """Until the user chooses: the smooth mesh holds no detail, so its map comes with it."""
+DETAIL_LEVEL = 2  # subdivisions: edges of less than half a millimetre, as fine as the lines
+COARSE_HINT = f"Below {DETAIL_LEVEL} the triangles are too large for fine lines and pores."
 MOST_LISTED = 6  # files named in the question about replacing
 
 

@@ -23,7 +23,18 @@ from PySide6.QtWidgets import (
 
 from engine.export import MAX_STRENGTH, ExportOptions
 from engine.types import Progress
-from widgets.export_choices import EXPRESSIONS, MAPS, MESHES, UNITS, choice_box, question, size_text, strength_box
+from widgets.export_choices import (
+    COARSE_HINT,
+    DETAIL_LEVEL,
+    EXPRESSIONS,
+    MAPS,
+    MESHES,
+    UNITS,
+    choice_box,
+    question,
+    size_text,
+    strength_box,
+)
 from widgets.style import GAP_PX, MARGIN_PX
 from widgets.work_dialog import WorkDialog, button, file_table
 
@@ -102,7 +113,7 @@ class ExportDialog(WorkDialog):
             combo.setCurrentIndex(max(combo.findData(value), 0))
         for widget in self._inputs:
             widget.blockSignals(False)
-        self._update_strength()
+        self._update_form()
 
     def set_triangles(self, counts: Sequence[int]) -> None:
         """Number of triangles after 0, 1, 2 and 3 subdivisions."""
@@ -184,7 +195,9 @@ class ExportDialog(WorkDialog):
         self._name.setToolTip("First part of all file names")
         self._mesh = choice_box(MESHES, "Smooth with maps beside it suits renderers; detailed suits printing")
         self._subdivisions = QComboBox()
-        self._subdivisions.setToolTip("How often every triangle is cut in four; detail needs at least 2")
+        self._subdivisions.setToolTip(f"How often every triangle is cut in four; detail needs at least {DETAIL_LEVEL}")
+        self._coarse = QLabel(COARSE_HINT)
+        self._coarse.setStyleSheet(f"color: {_WARNING_COLOUR};")
         self._expression = choice_box(EXPRESSIONS, "The expression of the mesh; the set numbers its vertices alike")
         self._glb = QCheckBox("&glTF (.glb): the rig in one file")
         self._glb.setToolTip(
@@ -221,9 +234,12 @@ class ExportDialog(WorkDialog):
         )
         for text, widget in rows:
             form.addRow(text, widget)
+            if widget is self._subdivisions:
+                form.addRow("", self._coarse)
         self._inputs: tuple[QWidget, ...] = (self._folder, *(widget for _, widget in rows))
         for line in (self._folder, self._name):
             line.textChanged.connect(self._on_changed)
+        self._mesh.currentIndexChanged.connect(self._on_mesh_chosen)
         for combo in (self._mesh, self._subdivisions, self._expression, self._maps, self._units):
             combo.currentIndexChanged.connect(self._on_changed)
         for check in (self._glb, self._texture):
@@ -250,13 +266,23 @@ class ExportDialog(WorkDialog):
     def _on_changed(self) -> None:
         if self._state == "edit":
             self._say("")
-        self._update_strength()
+        self._update_form()
         self._update_buttons()
         self.changed.emit()
 
-    def _update_strength(self) -> None:
-        """The strength matters where the files hold detail."""
+    def _on_mesh_chosen(self) -> None:
+        """Detail as geometry is what was asked for, so the mesh becomes fine enough to hold it."""
+        if self._is_coarse():
+            with QSignalBlocker(self._subdivisions):
+                self._subdivisions.setCurrentIndex(DETAIL_LEVEL)
+
+    def _is_coarse(self) -> bool:
+        return self._mesh.currentData() == "displaced" and self._subdivisions.currentIndex() < DETAIL_LEVEL
+
+    def _update_form(self) -> None:
+        """The strength matters where the files hold detail; a mesh that cannot hold it is said."""
         self._strength.setEnabled(self._mesh.currentData() == "displaced" or self._maps.currentData() != "none")
+        self._coarse.setVisible(self._is_coarse())
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Export to", self._folder.text())

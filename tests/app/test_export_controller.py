@@ -386,6 +386,7 @@ def test_the_detail_is_as_deep_as_in_the_window(controller, session, qtbot, tmp_
         dialog._main.click()
     quarter = trimesh.load(tmp_path / "out" / "dome.obj", process=False, maintain_order=True).vertices
     base = session.pose.vertices
-    full = export_mesh(session.face.topology, 0).displaced(base, blend_maps(session.face, session.pose))
+    mesh = export_mesh(session.face.topology, dialog.options().subdivisions)
+    base, full = mesh.base(base), mesh.displaced(base, blend_maps(session.face, session.pose))
     assert np.abs(full - base).max() > 0.1
     np.testing.assert_allclose(quarter - base, 0.25 * (full - base), atol=1e-5)

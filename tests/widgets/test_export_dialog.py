@@ -201,3 +201,29 @@ def test_detail_strength_matters_where_the_files_hold_detail(dialog, qtbot):
     with qtbot.waitSignal(dialog.changed):
         dialog._strength.setValue(160)
     assert dialog.options().detail_strength == 1.6
+
+
+def choose(combo, value):
+    combo.setCurrentIndex(combo.findData(value))
+
+
+def test_a_detailed_mesh_is_fine_enough_for_the_detail(dialog):
+    choose(dialog._mesh, "displaced")
+    assert dialog.options().subdivisions == 2
+    assert not dialog._coarse.isVisible()
+    choose(dialog._mesh, "base")
+    dialog._subdivisions.setCurrentIndex(3)
+    choose(dialog._mesh, "displaced")
+    assert dialog.options().subdivisions == 3, "finer than needed is the user's own choice"
+
+
+def test_a_detailed_mesh_made_coarse_by_hand_is_said(dialog, tmp_path):
+    choose(dialog._mesh, "displaced")
+    dialog._subdivisions.setCurrentIndex(1)
+    assert dialog.options().subdivisions == 1
+    assert dialog._coarse.isVisible()
+    assert dialog._coarse.height() < 2 * dialog._coarse.fontMetrics().height(), "one line"
+    choose(dialog._mesh, "base")
+    assert not dialog._coarse.isVisible()
+    dialog.set_choices(ExportOptions("displaced", 0), tmp_path, "anna")  # as remembered
+    assert dialog._coarse.isVisible()
