@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtGui import QGuiApplication, QImageWriter
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app import help_dialogs, incoming
 from app.problems import open_log_folder
@@ -112,11 +112,22 @@ class WindowCommands(QObject):
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Save Picture of the View", name, _PICTURE_FILTER)
         if not chosen:
             return
-        if self._window.viewport.picture().save(chosen):
-            self._window.say(f"Saved {Path(chosen).name}.")
+        target = _picture_file(Path(chosen))
+        if target != Path(chosen) and target.exists() and not self._may_replace(target):
+            return
+        if self._window.viewport.picture().save(str(target)):
+            self._window.say(f"Saved {target.name}.")
         else:
-            hint = "Choose another folder, and a name that ends in .png or .jpg."
-            self._window.problems.report(ExportError(f"{Path(chosen).name} could not be written.", hint))
+            self._window.problems.report(ExportError(f"{target.name} could not be written.", "Choose another folder."))
+
+    def _may_replace(self, path: Path) -> bool:
+        """Ask; the system's dialog has asked for the name that was typed, not for this one."""
+        buttons = QMessageBox.StandardButton
+        text = f"{path.name} exists already. Replace it?"
+        answer = QMessageBox.question(
+            self._window, "Save Picture of the View", text, buttons.Yes | buttons.No, buttons.No
+        )
+        return answer == buttons.Yes
 
     def edit_view(self, **changes: Any) -> None:
         """Change some of the session's ViewOptions."""
@@ -174,3 +185,9 @@ class WindowCommands(QObject):
         for view in ("front", "three-quarter", "side", "reset"):
             handlers[view] = partial(views.look_from, view)
         return handlers
+
+
+def _picture_file(chosen: Path) -> Path:
+    """The chosen file, with .png behind a name that does not end in a kind of picture that can be written."""
+    kinds = {bytes(kind.data()).decode() for kind in QImageWriter.supportedImageFormats()}
+    return chosen if chosen.suffix.lower().lstrip(".") in kinds else chosen.with_name(f"{chosen.name}.png")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QColor, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMessageBox, QPushButton
 
@@ -248,6 +248,36 @@ def test_the_view_can_be_saved_as_a_picture(with_face, monkeypatch, tmp_path):
     problem = problem or with_face.findChildren(QMessageBox)[0]
     assert "could not be written" in problem.text()
     problem.accept()
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"), [("pic", "pic.png"), ("pic.v2", "pic.v2.png"), ("pic.JPG", "pic.JPG"), ("pic.png", "pic.png")]
+)
+def test_a_picture_without_a_kind_becomes_a_png(with_face, monkeypatch, tmp_path, typed, written):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / typed), ""))
+    with_face.commands.save_picture()
+    assert with_face.message.sentence == f"Saved {written}."
+    assert not QImage(str(tmp_path / written)).isNull()
+
+
+@pytest.mark.parametrize(("answer", "replaced"), [("No", False), ("Yes", True)])
+def test_a_picture_that_the_added_ending_would_replace_is_asked_for(
+    with_face, qtbot, monkeypatch, tmp_path, answer, replaced
+):
+    """The system's dialog has asked for 'pic', which is not there."""
+    (tmp_path / "pic.png").write_text("precious")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / "pic"), ""))
+    said = []
+
+    def press() -> None:
+        box = dialog_of(with_face, qtbot)
+        said.append(box.text())
+        box.button(getattr(QMessageBox.StandardButton, answer)).click()
+
+    QTimer.singleShot(0, press)
+    with_face.commands.save_picture()
+    assert said == ["pic.png exists already. Replace it?"]
+    assert ((tmp_path / "pic.png").read_bytes() != b"precious") == replaced
 
 
 def test_every_command_has_a_handler_and_ctrl_f_finds(with_face, qtbot):
