@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QToolButton
 
 from widgets.icons import icon
@@ -23,6 +23,8 @@ class Command:
     shortcut: str | QKeySequence.StandardKey | None = None
     tip: str = ""
     icon: str = ""
+    ticked: str = ""
+    """'alone': shows a state that is on or off; else the name of a group of which one is on."""
 
 
 SEPARATOR = None
@@ -71,15 +73,16 @@ MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
     (
         "&View",
         (
-            Command("look_texture", "&Photo Look", "Ctrl+1", "The photo's colours on the face"),
-            Command("look_clay", "&Clay Look", "Ctrl+2", "Grey: the shape alone"),
-            Command("look_map", "&Relief Look", "Ctrl+3", "The displacement map in false colours"),
-            Command("wireframe", "&Wireframe", "Ctrl+W", "The edges of the mesh"),
+            Command("look_texture", "&Photo Look", "Ctrl+1", "The photo's colours on the face", ticked="look"),
+            Command("look_clay", "&Clay Look", "Ctrl+2", "Grey: the shape alone", ticked="look"),
+            Command("look_map", "&Relief Look", "Ctrl+3", "The displacement map in false colours", ticked="look"),
+            Command("wireframe", "&Wireframe", "Ctrl+W", "The edges of the mesh", ticked="alone"),
             Command(
                 "confidence",
                 "&Seen and Invented Skin",
                 "Ctrl+K",
                 "Colour the skin by how well the photo shows it: seen, stretched, invented",
+                ticked="alone",
             ),
             SEPARATOR,
             Command("front", "&Front", "1", "Look from the front (1)", "front"),
@@ -113,6 +116,7 @@ def build_actions(
 ) -> dict[str, QAction]:
     """Fill the menu bar and the toolbar of ``window``; returns the actions by command key."""
     actions: dict[str, QAction] = {}
+    groups: dict[str, QActionGroup] = {}
     for title, entries in MENUS:
         menu = window.menuBar().addMenu(title)
         menu.setToolTipsVisible(True)
@@ -124,6 +128,8 @@ def build_actions(
             else:
                 actions[entry.key] = _action(window, entry, handlers[entry.key])
                 menu.addAction(actions[entry.key])
+                if entry.ticked not in ("", "alone"):
+                    groups.setdefault(entry.ticked, QActionGroup(window)).addAction(actions[entry.key])
     _fill_toolbar(window, actions)
     return actions
 
@@ -131,6 +137,7 @@ def build_actions(
 def _action(window: QMainWindow, command: Command, handler: Callable[[], object]) -> QAction:
     action = QAction(command.text, window)
     action.setObjectName(command.key)
+    action.setCheckable(bool(command.ticked))
     if command.icon:
         action.setIcon(icon(command.icon))
         action.setIconVisibleInMenu(False)

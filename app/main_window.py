@@ -13,6 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QWidget
 
 from app import actions, incoming, wording
+from app.action_states import ActionStates
 from app.detail_controller import DetailController
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
@@ -110,6 +111,13 @@ class MainWindow(QMainWindow):
         """Show one sentence in the status line."""
         self.message.set_sentence(sentence)
 
+    def _say_what_is_shown(self) -> None:
+        photo, face = self.session.photo, self.session.face
+        if photo is not None and (face is None or photo is not face.photo):
+            self.say(f"Making a face of {photo.name} …")
+        else:
+            self.say(_INVITATION if face is None else wording.describe_face(face))
+
     def _make_widgets(self) -> None:
         self.viewport = Viewport()
         self.card = OverlayCard(self.viewport)
@@ -166,6 +174,9 @@ class MainWindow(QMainWindow):
             actions.FACE_MODEL: self.packs.menu,
         }
         self.actions_by_key = actions.build_actions(self, self.commands.handlers(), submenus)
+        self.action_states = ActionStates(
+            self.actions_by_key, self.session, self.points, self.expressions.undo_stack, self
+        )
 
     def _connect_session(self) -> None:
         session = self.session
@@ -173,15 +184,14 @@ class MainWindow(QMainWindow):
         session.face_changed.connect(self._on_face_changed)
         session.weights_changed.connect(self.expression_panel.set_weights)
         session.view_changed.connect(self.view_panel.set_view)
-        session.view_changed.connect(lambda view: self.legend.set_shown(view.confidence))
+        for change in (session.view_changed, session.face_changed):
+            change.connect(self._update_legend)
         session.progress_changed.connect(self._on_progress_changed)
         self.photos.failed.connect(self._on_photo_failed)
         self.points.failed.connect(self.problems.report)
         self.points.refused.connect(self.say)
         self.points.editing_changed.connect(self._on_editing_changed)
         self.photos.opened.connect(self.recent.add)
-        self.expressions.undo_stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
-        self.expressions.undo_stack.canRedoChanged.connect(self.actions_by_key["redo"].setEnabled)
 
     def _connect_widgets(self) -> None:
         panel = self.expression_panel
@@ -255,18 +265,11 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_photo_changed(self, photo: Photo | None) -> None:
-        face = self.session.face
         self.photo_panel.set_photo(None if photo is None else photo.image)
         self.photo_panel.set_caption("" if photo is None else wording.describe_photo(photo))
         self.photo_panel.set_warnings(())
-        if photo is not None and (face is None or photo is not face.photo):
-            self.say(f"Making a face of {photo.name} …")
-        elif face is not None:
-            self._points_due.start()
-            self.say(wording.describe_face(face))
-        else:
-            self.say(_INVITATION)
-        self.actions_by_key["place_points"].setEnabled(self.points.can_place)
+        self._points_due.start()
+        self._say_what_is_shown()
 
     @Slot(object)
     def _on_photo_failed(self, error: Exception) -> None:
@@ -287,7 +290,6 @@ class MainWindow(QMainWindow):
             dock.setVisible(not editing)
         width = max(self._photo_width, round(_EDITING_SHARE * self.width())) if editing else self._photo_width
         self.resizeDocks([photo], [width], Qt.Orientation.Horizontal)
-        self.actions_by_key["adjust_points"].setEnabled(self.session.face is not None and not editing)
         self._update_card()
 
     @Slot()
@@ -304,14 +306,13 @@ class MainWindow(QMainWindow):
     def _on_face_changed(self, face: FaceAsset | None) -> None:
         self._points_due.start()
         self.expression_panel.setEnabled(face is not None)
-        for key in ("export", "save_picture", "photo_expression", "reset_expression", "adjust_points"):
-            self.actions_by_key[key].setEnabled(face is not None)
-        for key in ("undo", "redo"):
-            self.actions_by_key[key].setEnabled(False)
-        self.actions_by_key["place_points"].setEnabled(self.points.can_place)
         self.setWindowTitle(_TITLE if face is None else f"{face.photo.name} - {_TITLE}")
-        self.say(_INVITATION if face is None else wording.describe_face(face))
+        self._say_what_is_shown()
         self._update_card()
+
+    @Slot()
+    def _update_legend(self) -> None:
+        self.legend.set_shown(self.session.view.confidence and self.session.face is not None)
 
     @Slot(object)
     def _on_progress_changed(self, progress: Progress | None) -> None:

@@ -126,6 +126,12 @@ QCheckBox::indicator:checked, QMenu::indicator:non-exclusive:checked {{
 }}
 QCheckBox::indicator:disabled {{ border-color: {BORDER}; background: {PANEL}; }}
 
+QMenu::indicator:exclusive {{
+    width: 14px; height: 14px; border: 1px solid {DISABLED}; border-radius: 8px; background: {WINDOW};
+}}
+QMenu::indicator:exclusive:checked {{ border: 4px solid {ACCENT}; width: 8px; height: 8px; background: #ffffff; }}
+QMenu::indicator:disabled {{ border-color: {BORDER}; background: {PANEL}; }}
+
 QProgressBar {{ background: {RAISED}; border: none; border-radius: 3px; height: 6px; }}
 QProgressBar::chunk {{ background: {ACCENT}; border-radius: 3px; }}
 QStatusBar {{ background: {WINDOW}; border-top: 1px solid {BORDER}; color: {MUTED}; }}
