@@ -286,6 +286,8 @@ class MainWindow(QMainWindow):
             photo.show()
             photo.raise_()
             self.say("Placing points by hand: follow the words below the photo.")
+        else:
+            self._say_what_is_shown()
         for dock in self._docks_in_the_way:
             dock.setVisible(not editing)
         width = max(self._photo_width, round(_EDITING_SHARE * self.width())) if editing else self._photo_width

@@ -98,3 +98,11 @@ def test_what_acts_on_the_face_waits_until_the_points_are_placed(with_face, qtbo
     assert offered(with_face, *keys) == [False] * 4, "nor do they come back on the way"
     QTest.mouseClick(with_face.photo_panel._editor._cancel, LEFT)
     assert offered(with_face, *keys) == before
+
+
+def test_the_sentence_about_placing_points_goes_with_it(with_face):
+    of_face = with_face.message.sentence
+    with_face.actions_by_key["adjust_points"].trigger()
+    assert "Placing points" in with_face.message.sentence
+    QTest.mouseClick(with_face.photo_panel._editor._cancel, LEFT)
+    assert with_face.message.sentence == of_face
