@@ -145,7 +145,17 @@ class FileSet:
         try:
             yield
         except OSError as error:
-            raise _explanation(error, target, self._folder) from error
+            begun = self._temporary != self._folder
+            raise (_explanation(error, target, self._folder) if begun else _refusal(error, self._folder)) from error
+
+
+def _refusal(error: OSError, folder: Path) -> ExportError:
+    """The same where not even a temporary folder could be made in ``folder``."""
+    # A system folder such as /proc answers 'no such file'. Where nothing may be made in a folder, Windows lets Python
+    # believe that every name is taken.
+    if error.errno == errno.ENOENT or (error.errno == errno.EEXIST and folder.is_dir()):
+        return FolderUnusable(f"The folder {folder} cannot be written to.", "Choose a folder of your own.")
+    return _explanation(error, folder, folder)
 
 
 def _explanation(error: OSError, target: Path, folder: Path) -> ExportError:

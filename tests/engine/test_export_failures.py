@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -84,6 +85,28 @@ def test_folder_deleted_midway(face, tmp_path, after):
     with pytest.raises(ExportError, match="disappeared"):
         finish(steps)
     assert listing(tmp_path) == set()
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="this system has no folder that takes no files from anybody"
+)
+@pytest.mark.parametrize("folder", ["/proc", "/proc/faces"])
+def test_folder_that_takes_no_files(face, folder):
+    with pytest.raises(FolderUnusable, match=r"(cannot be written to|no permission)") as caught:
+        finish(export_face(face, make_pose(face), ExportOptions(), Path(folder), "a"))
+    assert folder in str(caught.value)
+    assert caught.value.hint
+
+
+def test_folder_in_which_every_name_seems_taken(monkeypatch, tmp_path):
+    """What Python says on Windows where nothing may be made in the folder."""
+
+    def taken(**_: object) -> str:
+        raise FileExistsError(errno.EEXIST, "No usable temporary directory name found")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", taken)
+    with pytest.raises(FolderUnusable, match="cannot be written to"), FileSet(tmp_path):
+        pass
 
 
 def test_path_too_long(face, tmp_path):
