@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Generator, Sequence
@@ -166,7 +167,8 @@ class ExportController(QObject):
         self._estimate_job = None
         self._files = files
         folder = self._dialog.folder()
-        self._dialog.set_files(files, _existing(folder, [name for name, _ in files]), _free_bytes(folder))
+        existing = _existing(folder, [name for name, _ in files])
+        self._dialog.set_files(files, existing, _free_bytes(folder), permitted=_may_write(folder))
 
     @Slot(tuple)
     def _export(self, agreed: tuple[str, ...]) -> None:
@@ -314,3 +316,9 @@ def _free_bytes(folder: Path) -> int | None:
         except OSError:
             continue
     return None
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether files can be made in ``folder``, or in the nearest parent that is there, as far as its rights tell."""
+    place = next((place for place in (folder, *folder.parents) if place.is_dir()), None)
+    return place is None or os.access(place, os.W_OK | os.X_OK)

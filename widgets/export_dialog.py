@@ -53,7 +53,7 @@ class ExportDialog(WorkDialog):
         self.setWindowTitle("Export")
         self._options = ExportOptions()
         self._existing: tuple[str, ...] = ()
-        self._files_known = False
+        self._files_known, self._folder_usable = False, True
         self._build_form()
         self._build_files()
         self._build_buttons()
@@ -140,15 +140,24 @@ class ExportDialog(WorkDialog):
         self._summary.setText("Working out the files…")
         self._update_buttons()
 
-    def set_files(self, files: Sequence[tuple[str, int]], existing: Sequence[str], free_bytes: int | None) -> None:
+    def set_files(
+        self,
+        files: Sequence[tuple[str, int]],
+        existing: Sequence[str],
+        free_bytes: int | None,
+        *,
+        permitted: bool = True,
+    ) -> None:
         """List what would be written.
 
         Args:
             files: names and bytes.
             existing: names of those that would be replaced.
             free_bytes: left on that disk, None where unknown.
+            permitted: False where the user may write nothing in that folder.
         """
         self._existing, self._files_known = tuple(existing), True
+        self._folder_usable = permitted and free_bytes != 0
         self._files.clear()
         present = set(existing)
         for name, size in files:
@@ -160,8 +169,8 @@ class ExportDialog(WorkDialog):
         if free_bytes is not None:
             text += f"; {size_text(free_bytes)} free there"
         self._summary.setText(text)
-        if self._state == "edit" and free_bytes is not None and total > free_bytes:
-            self._say("The disk may be too full for this.", "Choose another folder, or export less.", _WARNING_COLOUR)
+        if self._state == "edit":
+            self._warn(total, free_bytes, permitted)
         self._update_buttons()
 
     def ask_to_replace(self, existing: Sequence[str]) -> None:
@@ -183,6 +192,19 @@ class ExportDialog(WorkDialog):
         """All files are there."""
         self._enter("done")
         self._say(f"Exported {count} {'file' if count == 1 else 'files'}.", str(folder))
+
+    def _warn(self, total: int, free_bytes: int | None, permitted: bool) -> None:
+        """Say beforehand what will be, or may be, in the way."""
+        if not permitted:
+            self._say(
+                "There is no permission to write to this folder.", "Choose a folder of your own.", _WARNING_COLOUR
+            )
+        elif free_bytes == 0:
+            self._say(
+                "Nothing can be written to this folder: no space is free.", "Choose another one.", _WARNING_COLOUR
+            )
+        elif free_bytes is not None and total > free_bytes:
+            self._say("The disk may be too full for this.", "Choose another folder, or export less.", _WARNING_COLOUR)
 
     def _build_form(self) -> None:
         self._folder = QLineEdit()
@@ -315,5 +337,5 @@ class ExportDialog(WorkDialog):
             default.setFocus()
 
     def _update_buttons(self) -> None:
-        complete = bool(self._files_known and self.name() and self._folder.text().strip())
+        complete = bool(self._files_known and self._folder_usable and self.name() and self._folder.text().strip())
         self._main.setEnabled(self._state in ("confirm", "done") or (self._state == "edit" and complete))

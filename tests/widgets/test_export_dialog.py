@@ -96,6 +96,20 @@ def test_full_disk_is_foreseen(dialog):
     assert "free" not in dialog._summary.text()
 
 
+@pytest.mark.parametrize(("free", "permitted", "word"), [(10**9, False, "permission"), (0, True, "no space is free")])
+def test_a_folder_that_takes_no_files_is_said_before(dialog, qtbot, free, permitted, word):
+    dialog.set_files(FILES, (), free, permitted=permitted)
+    assert word in dialog._message.text()
+    assert dialog._hint.text()
+    assert not dialog._main.isEnabled()
+    with qtbot.assertNotEmitted(dialog.export_requested, wait=20):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    dialog._folder.setText("~/faces")
+    dialog.set_files(FILES, (), 10**9)
+    assert not dialog._message.isVisible()
+    assert dialog._main.isEnabled()
+
+
 def test_enter_exports_when_nothing_is_in_the_way(dialog, qtbot):
     with qtbot.waitSignal(dialog.export_requested) as agreed:
         qtbot.keyClick(dialog, Qt.Key.Key_Return)
