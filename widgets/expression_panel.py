@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -27,7 +27,7 @@ from engine.expressions import KEY_NAMES, REGIONS, SHAPES, Shape
 from widgets.style import GAP_PX, MARGIN_PX, heading, named
 
 _PRESET_COLUMNS = 3
-_LABEL_WIDTH_PX = 132
+_SLIDER_PX = 64  # at least: shorter ones jump by several percent under the mouse
 _SPIN_MARGINS_PX = 24
 _PERCENT = 100
 
@@ -59,7 +59,8 @@ class ExpressionPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
-        self._rows = [_ShapeRow(index, shape) for index, shape in enumerate(SHAPES)]
+        label_px = max(self.fontMetrics().horizontalAdvance(readable_name(shape.name)) for shape in SHAPES)
+        self._rows = [_ShapeRow(index, shape, label_px) for index, shape in enumerate(SHAPES)]
         self._headings = {region: heading(region) for region in REGIONS}
         self._nothing_found = named(QLabel("No expression has this name."), "muted")
         self._nothing_found.hide()
@@ -121,9 +122,11 @@ class ExpressionPanel(QWidget):
         for key, name in enumerate(KEY_NAMES):
             chip = named(QToolButton(), "chip")
             chip.setText(readable_key(name))
-            chip.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            chip.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
             chip.clicked.connect(lambda _checked=False, key=key: self.preset_chosen.emit(key))
             grid.addWidget(chip, key // _PRESET_COLUMNS, key % _PRESET_COLUMNS)
+        for place in range(_PRESET_COLUMNS):
+            grid.setColumnStretch(place, 1)
 
         def unfold(opened: bool) -> None:
             box.setVisible(opened)
@@ -166,7 +169,7 @@ class ExpressionPanel(QWidget):
                     column.addWidget(row)
         column.addWidget(self._nothing_found)
         column.addStretch()
-        area = QScrollArea()
+        area = _Column()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inside)
@@ -192,6 +195,14 @@ class _Name(QLabel):
         self.double_clicked.emit()
 
 
+class _Column(QScrollArea):
+    def minimumSizeHint(self) -> QSize:
+        """As wide as what is inside: it scrolls up and down only."""
+        content = self.widget()
+        width = 0 if content is None else content.minimumSizeHint().width()
+        return QSize(width + self.verticalScrollBar().sizeHint().width(), super().minimumSizeHint().height())
+
+
 class _Slider(QSlider):
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # the wheel scrolls the list; it must not move sliders on the way
@@ -208,19 +219,21 @@ class _ShapeRow(QWidget):
     edited = Signal(int, float)
     finished = Signal()
 
-    def __init__(self, index: int, shape: Shape) -> None:
+    def __init__(self, index: int, shape: Shape, label_px: int) -> None:
+        """label_px: room for the name, the same in all rows."""
         super().__init__()
         self.shape = shape
         self._index = index
         title = readable_name(shape.name)
         self._haystack = f"{title} {shape.name} {shape.facescape} {shape.region}".lower()
         self._label = _Name(title)
-        self._label.setFixedWidth(_LABEL_WIDTH_PX)
+        self._label.setFixedWidth(label_px)
         self._label.setToolTip(
             f"{shape.name} (FaceScape: {shape.facescape})\nLeft and right are the person's own. Double-click to reset."
         )
         self._label.double_clicked.connect(self._reset)
         self.slider: QSlider = _Slider(Qt.Orientation.Horizontal)
+        self.slider.setMinimumWidth(_SLIDER_PX)
         self.slider.setMaximum(_PERCENT)
         self.slider.setPageStep(10)
         self.slider.setAccessibleName(title)

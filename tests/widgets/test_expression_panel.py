@@ -135,3 +135,20 @@ def test_every_slider_has_a_name_for_screen_readers_and_both_names_as_tooltip(pa
     assert "mouthPucker" in label.toolTip()
     assert "LipsPucker" in label.toolTip()
     assert all(panel.slider(i).accessibleName() for i in range(51))
+
+
+def test_the_narrowest_panel_is_still_of_use(panel):
+    panel.resize(1, 900)
+    panel.set_weights(np.full(51, 0.08))
+    QApplication.processEvents()
+    assert panel.width() == panel.minimumSizeHint().width()
+    chips = panel.findChildren(QToolButton, "chip")
+    assert all(chip.width() >= chip.sizeHint().width() for chip in chips)
+    for slider in (panel.slider(i) for i in range(51)):
+        row = slider.parentWidget()
+        label, number = row.findChild(QLabel), row.findChild(QSpinBox)
+        assert label.width() >= label.sizeHint().width(), label.text()
+        assert slider.width() >= 60
+        assert number.text() == "8 %"
+        inside = row.visibleRegion().boundingRect() if not row.visibleRegion().isEmpty() else row.rect()
+        assert inside.right() >= number.geometry().right(), "nothing is cut off"
