@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QWidget
 
 from app import actions, incoming, wording
 from app.action_states import ActionStates
 from app.detail_controller import DetailController
+from app.dock_room import DockRoom
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
 from app.expression_controller import ExpressionController
@@ -51,8 +52,6 @@ _SIDE_WIDTHS = (330, 350)
 _LEFT_HEIGHTS = (400, 400)
 _PAINT_LIMIT_MS = 3000
 _STATE_VERSION = 1  # of the docks: raise it when docks come or go
-_EDITING_SHARE = 0.45  # of the window's width, for the photo while points are placed on it
-_BELOW_PHOTO = ("view", "detail")
 _BY_HAND = "Place points by hand"
 _INVITATION = "Open a photo of a face to begin."
 
@@ -79,8 +78,6 @@ class MainWindow(QMainWindow):
         self.stopped_in_time = True
         self.engine = engine
         self._painted = False
-        self._photo_width = 0  # and the docks that made room, while points are placed
-        self._docks_in_the_way: list[QDockWidget] = []
         self.recent = RecentPhotos(settings, self)
         self.problems = ProblemReporter(self)
         self._points_due = QTimer(self, singleShot=True, interval=0)  # after the face itself
@@ -140,6 +137,7 @@ class MainWindow(QMainWindow):
         self.docks["view"].raise_()
         self.resizeDocks([self.docks["photo"], self.docks["expressions"]], _SIDE_WIDTHS, Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["photo"], self.docks["view"]], _LEFT_HEIGHTS, Qt.Orientation.Vertical)
+        self.dock_room = DockRoom(self, self.docks, self.viewport)
         self.message, self.work, self.pack_label = ElidedLabel(), WorkBar(), QLabel(self.pack_title)
         self.pack_label.setToolTip("The face model in use")
         self.statusBar().addWidget(self.message, 1)
@@ -278,20 +276,11 @@ class MainWindow(QMainWindow):
 
     @Slot(bool)
     def _on_editing_changed(self, editing: bool) -> None:
-        """Give the photo room while points are placed on it."""
-        photo = self.docks["photo"]
         if editing:
-            self._photo_width = photo.width()
-            self._docks_in_the_way = [self.docks[name] for name in _BELOW_PHOTO if not self.docks[name].isHidden()]
-            photo.show()
-            photo.raise_()
             self.say("Placing points by hand: follow the words below the photo.")
         else:
             self._say_what_is_shown()
-        for dock in self._docks_in_the_way:
-            dock.setVisible(not editing)
-        width = max(self._photo_width, round(_EDITING_SHARE * self.width())) if editing else self._photo_width
-        self.resizeDocks([photo], [width], Qt.Orientation.Horizontal)
+        self.dock_room.make_for_photo(editing)
         self._update_card()
 
     @Slot()
@@ -366,6 +355,11 @@ class MainWindow(QMainWindow):
         action = menu.addAction(text.replace("&", "&&"))
         action.setToolTip(str(path))
         action.triggered.connect(lambda _checked=False: self.commands.open_source(path))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Docks that gave way come back where there is room."""
+        super().resizeEvent(event)
+        self.dock_room.window_resized()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept whatever holds a file or a picture."""
