@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.expressions import KEY_NAMES, REGIONS, SHAPES, Shape
+from widgets.expression_tips import KEY_TIPS, SHAPE_TIPS
 from widgets.style import GAP_PX, MARGIN_PX, heading, named
 
 _PRESET_COLUMNS = 3
@@ -122,6 +123,7 @@ class ExpressionPanel(QWidget):
         for key, name in enumerate(KEY_NAMES):
             chip = named(QToolButton(), "chip")
             chip.setText(readable_key(name))
+            chip.setToolTip(KEY_TIPS[name])
             chip.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
             chip.clicked.connect(lambda _checked=False, key=key: self.preset_chosen.emit(key))
             grid.addWidget(chip, key // _PRESET_COLUMNS, key % _PRESET_COLUMNS)
@@ -228,9 +230,12 @@ class _ShapeRow(QWidget):
         self._haystack = f"{title} {shape.name} {shape.facescape} {shape.region}".lower()
         self._label = _Name(title)
         self._label.setFixedWidth(label_px)
-        self._label.setToolTip(
-            f"{shape.name} (FaceScape: {shape.facescape})\nLeft and right are the person's own. Double-click to reset."
+        tip = (
+            f"{shape.name} (FaceScape: {shape.facescape})",
+            *([SHAPE_TIPS[shape.name]] if shape.name in SHAPE_TIPS else ()),
+            "Left and right are the person's own. Double-click to reset.",
         )
+        self._label.setToolTip("\n".join(tip))
         self._label.double_clicked.connect(self._reset)
         self.slider: QSlider = _Slider(Qt.Orientation.Horizontal)
         self.slider.setMinimumWidth(_SLIDER_PX)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSpinBox, QTool
 
 from engine.expressions import KEY_NAMES, REGIONS, SHAPE_INDEX, SHAPE_NAMES
 from widgets.expression_panel import ExpressionPanel, readable_key, readable_name
+from widgets.expression_tips import KEY_TIPS, SHAPE_TIPS
 
 
 @pytest.fixture
@@ -135,6 +136,20 @@ def test_every_slider_has_a_name_for_screen_readers_and_both_names_as_tooltip(pa
     assert "mouthPucker" in label.toolTip()
     assert "LipsPucker" in label.toolTip()
     assert all(panel.slider(i).accessibleName() for i in range(51))
+
+
+def test_every_preset_says_in_one_line_what_it_is(panel):
+    tips = [chip.toolTip() for chip in panel.findChildren(QToolButton, "chip")]
+    assert len(tips) == len(set(tips)) == len(KEY_NAMES)
+    assert all(tip and "\n" not in tip and not tip.endswith(".") for tip in tips)
+    assert set(KEY_TIPS) == set(KEY_NAMES)
+
+
+def test_closing_the_lips_says_that_it_wants_an_open_jaw(panel):
+    tips = {i: panel.slider(i).parentWidget().findChild(QLabel).toolTip() for i in range(51)}
+    assert "raise 'Jaw open' with it" in tips.pop(SHAPE_INDEX["mouthClose"])
+    assert not any("with it" in tip for tip in tips.values())
+    assert set(SHAPE_TIPS) <= set(SHAPE_NAMES)
 
 
 def test_the_narrowest_panel_is_still_of_use(panel):
