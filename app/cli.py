@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.version import version
+
 if TYPE_CHECKING:
     from engine.packs.facescape.switches import DetailSwitches
 
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     _check(parser, chosen)
     if chosen.version:
-        sys.stdout.write(f"Detailed Face {_version()}\n")
+        sys.stdout.write(f"Detailed Face {version()}\n")
         return DONE
     if chosen.install_launcher:
         return _install_launcher()
@@ -277,17 +279,6 @@ def _install_launcher() -> int:
         return SOME_FAILED
     sys.stdout.write("".join(f"{path}\n" for path in files))
     return DONE
-
-
-def _version() -> str:
-    """As ``pyproject.toml`` says: the program runs from its folder and is not installed."""
-    import tomllib
-
-    try:
-        project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    except (OSError, KeyError, tomllib.TOMLDecodeError):
-        return "(unknown version: pyproject.toml is missing)"
-    return str(project["version"])
 
 
 def _complain(sentence: str) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.actions import shortcut_table
+from app.version import version
 from widgets.style import GAP_PX, MARGIN_PX
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +47,7 @@ def about_dialog(parent: QWidget, pack_title: str) -> QDialog:
     dialog, layout = _dialog(parent, "About Detailed Face")
     head = QLabel(
         "<h2>Detailed Face</h2><p>One photo of a face in; a detailed, riggable 3D face out.</p>"
-        f"<p>Face model: {escape(pack_title)}</p>"
+        f"<p>Version {escape(version())}<br>Face model: {escape(pack_title)}</p>"
         "<p>The 68-point landmark model was trained on data (iBUG 300-W) that excludes commercial use.</p>"
     )
     head.setWordWrap(True)

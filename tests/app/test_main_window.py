@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMessageBox, QPushButton
 
 from app import incoming
+from app.version import version
 from engine.errors import NoFaceFound
 from engine.expressions import SHAPE_INDEX
 from tests.app.invented_engine import NO_FACE, InventedEngine
@@ -287,7 +288,7 @@ def test_every_command_has_a_handler_and_ctrl_f_finds(with_face, qtbot):
     assert with_face.focusWidget() is with_face.expression_panel._search
 
 
-@pytest.mark.parametrize(("key", "expected"), [("shortcuts", "Ctrl+E"), ("about", "iBUG")])
+@pytest.mark.parametrize(("key", "expected"), [("shortcuts", "Ctrl+E"), ("about", "iBUG"), ("about", version())])
 def test_help_dialogs_open(window, qtbot, key, expected):
     window.actions_by_key[key].trigger()
     dialog = QApplication.activeModalWidget()
