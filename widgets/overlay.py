@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from widgets.style import GAP_PX, named
 
 _WIDTH_PX = 420
+_LEAST_WIDTH_PX = 160
+_MARGINS_PX = (28, 24)  # across, down
+_NARROW_MARGINS_PX = (14, 14)
 
 
 class OverlayCard(QFrame):
@@ -26,10 +29,9 @@ class OverlayCard(QFrame):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._shown_buttons: tuple[tuple[str, str], ...] = ()
-        self._buttons = QHBoxLayout()
+        self._buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._buttons.setSpacing(GAP_PX)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(28, 24, 28, 24)
         layout.setSpacing(14)
         layout.addWidget(self._title)
         layout.addWidget(self._text)
@@ -70,9 +72,22 @@ class OverlayCard(QFrame):
     def centre(self) -> None:
         """Take the middle of the parent; connect it to whatever tells of the parent's new size."""
         parent = self._parent
-        self.setFixedWidth(min(_WIDTH_PX, max(parent.width() - 2 * GAP_PX, 160)))
+        self.setFixedWidth(min(_WIDTH_PX, max(parent.width() - 2 * GAP_PX, _LEAST_WIDTH_PX)))
+        self._fit_into(self.width())
         self.setFixedHeight(self._wanted_height())
         self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)
+
+    def _fit_into(self, width: int) -> None:
+        """In a narrow card the margins shrink, and buttons that have no room side by side stand one above the other."""
+        across, down = _MARGINS_PX if width == _WIDTH_PX else _NARROW_MARGINS_PX
+        if (layout := self.layout()) is not None:
+            layout.setContentsMargins(across, down, across, down)
+        items = (self._buttons.itemAt(index) for index in range(self._buttons.count()))
+        buttons = (None if item is None else item.widget() for item in items)  # None: the stretches at both ends
+        needed = sum(button.sizeHint().width() + GAP_PX for button in buttons if button is not None) - GAP_PX
+        directions = QBoxLayout.Direction
+        fits = needed <= width - 2 * across
+        self._buttons.setDirection(directions.LeftToRight if fits else directions.TopToBottom)
 
     def _wanted_height(self) -> int:
         """As high as the wrapped texts need it, no higher."""
