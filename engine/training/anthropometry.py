@@ -77,8 +77,8 @@ _TARGETS: dict[int, tuple[float, float, float]] = {
     10: (0, 99, -14.5), 151: (0, 84, -9.5), 9: (0, 66, -8.3), 8: (0, 58.5, -9.6), 168: (0, 51.5, -11.3),
     6: (0, 45, -8.2), 197: (0, 37.5, -2.6), 195: (0, 30, 3.6), 5: (0, 21.5, 10.8), 4: (0, 13.2, 16.7),
     1: (0, 8.6, 16.9), 19: (0, 5.0, 12.6), 94: (0, 2.5, 4.8), 2: (0, 0, 0), 164: (0, -5, -0.3),
-    0: (0, -13, 2.5), 11: (0, -16.8, 3.2), 12: (0, -19.6, 1.6), 13: (0, -20.9, -2.0), 14: (0, -21.3, -2.2),
-    15: (0, -23.2, -0.4), 16: (0, -26, 1.2), 17: (0, -30, 0.1), 18: (0, -38.5, -6.8), 200: (0, -46, -5.4),
+    0: (0, -13, 2.5), 11: (0, -16.8, 3.2), 12: (0, -19.6, 1.6), 13: (0, -21.09, -2.1), 14: (0, -21.11, -2.1),
+    15: (0, -23.1, 0.1), 16: (0, -25.9, 1.35), 17: (0, -29.9, 0.0), 18: (0, -38.5, -6.8), 200: (0, -46, -5.4),
     199: (0, -54.5, -4.0), 175: (0, -62.5, -6.9), 152: (0, -67.4, -13.0),
     # fold under the lip, as deep beside the middle as in it
     83: (-7.7, -38.2, -6.8), 182: (-15.6, -35, -7.6), 201: (-9.2, -45.7, -6.3), 194: (-18.3, -42.8, -9.6),
@@ -136,6 +136,10 @@ _LID_MM = 0.7  # thickness of a lid's edge on the eyeball
 _FISSURE_UP_MM, _FISSURE_DOWN_MM = 4.6, 4.6
 
 
+LIP_GAP_MM = 0.02
+"""Between the inner lips of a closed mouth: nothing that shows, but the splines need points apart."""
+
+
 def _lid_targets(face: DoubleArray) -> dict[int, DoubleArray]:
     """Right eye's rim as an almond between its corners, lying on the eyeball."""
     outer, inner = face[points.EYE_OUTER_R], face[points.EYE_INNER_R]
@@ -159,8 +163,8 @@ def _lip_targets(face: DoubleArray) -> dict[int, DoubleArray]:
     targets = {}
     for upper, lower in zip(points.INNER_UPPER[1:-1], points.INNER_LOWER[1:-1], strict=True):
         middle = (face[upper] + face[lower]) / 2
-        targets[upper] = middle + (0.0, 0.1, 0.0)
-        targets[lower] = middle - (0.0, 0.1, 0.0)
+        targets[upper] = middle + (0.0, LIP_GAP_MM / 2, 0.0)
+        targets[lower] = middle - (0.0, LIP_GAP_MM / 2, 0.0)
     return targets
 
 

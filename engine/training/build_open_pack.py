@@ -126,7 +126,7 @@ def fill_parts(
     for side in ("Right", "Left"):
         filled.append(parts.eye(side, rows[side].mean(0), control, parts.EYE_CHARTS[side]))
         filled.append(parts.socket(side, rows[side], control, parts.SOCKET_BOXES[side]))
-    filled.append(parts.mouth_bag(rows["mouth"], parts.MOUTH_BOX))
+    filled.append(parts.mouth_bag(rows["mouth"], parts.MOUTH_BOX, jaw))
     for row in ("upper", "lower"):
         filled.append(mouth_parts.teeth(row, lips, parts.TEETH_BOXES[row], control, jaw))
     filled.append(mouth_parts.tongue(lips, parts.TONGUE_BOX, control, jaw))

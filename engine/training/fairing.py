@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.arrays import DoubleArray, IntArray
 from engine.training import anthropometry
-from engine.training.cage import Cage
+from engine.training.cage import INNER_LOWER, INNER_UPPER, Cage
 from engine.training.handles import cotangent_laplacian
 from engine.training.loop import loop_matrix
 from engine.training.regions import EYES, LIPS, LOWER_RINGS, UPPER_RINGS
@@ -16,6 +16,8 @@ _ROUNDS = 2
 _LEAST_AREA_MM2 = 1.0
 # How far a point may leave its place along the normal, mm (one SD): what carries the likeness of a face hardly moves.
 _FREE, _OUTLINE, _MEASURED, _PROFILE, _BRIDGE, _NOSE, _LIP_EDGE, _HELD = 1.5, 0.6, 0.6, 0.45, 0.5, 0.04, 0.4, 0.02
+# Where the nostril's rim meets the wing the network's points lie in a pinch that no nose has.
+_WING, _WING_POINTS = 1.0, (59, 60, 75, 98, 166, 219, 235, 240)
 
 
 def _leeway(face: DoubleArray, cage: Cage) -> DoubleArray:
@@ -29,6 +31,7 @@ def _leeway(face: DoubleArray, cage: Cage) -> DoubleArray:
     leeway[bridge] = np.minimum(leeway[bridge], _BRIDGE)
     nose = np.linalg.norm((face - (0.0, 10.0, 6.0)) / (21.0, 20.0, 22.0), axis=1) < 1.0
     leeway[nose & ((np.abs(x) < 9.0) | (y < 14.0))] = _NOSE
+    leeway[[*_WING_POINTS, *cage.mirror[list(_WING_POINTS)]]] = _WING
     leeway[list(LIPS | EYES)] = _HELD
     leeway[[*UPPER_RINGS[0][1:-1], *LOWER_RINGS[0][1:-1]]] = _LIP_EDGE
     return leeway
@@ -66,4 +69,8 @@ def faired(face: DoubleArray, cage: Cage) -> DoubleArray:
         )
         bent = bent + step[:, None] * normals
         bent = (bent + (bent * (-1, 1, 1))[cage.mirror]) / 2
+    upper, lower = list(INNER_UPPER), list(INNER_LOWER)
+    middle = (bent[upper] + bent[lower]) / 2
+    touching = np.array([[0.0]] + [[1.0]] * (len(upper) - 2) + [[0.0]]) * (0.0, anthropometry.LIP_GAP_MM / 2, 0.0)
+    bent[upper], bent[lower] = middle + touching, middle - touching  # lips that touch before do so after
     return np.asarray(bent)

@@ -17,8 +17,8 @@ from engine.training import cage as p
 from engine.training.face_frame import FaceFrame
 from engine.training.regions import BROWS, EYES, FOREHEAD, LOWER_RINGS, MOUTH_FIXED, NOSE, UPPER_RINGS
 
-_OPEN_RAD = np.radians(29.4)
-_GLIDE_MM = np.array([0.0, -9.0, 14.0])
+_OPEN_RAD = np.radians(28.6)
+_GLIDE_MM = np.array([0.0, -10.0, 14.0])
 _CORNER = 0.44
 _ASIDE_RAD = np.radians(4.0)
 
@@ -120,12 +120,12 @@ def _narrowing(frame: FaceFrame) -> DoubleArray:
 
 
 def closing(frame: FaceFrame, opened: DoubleArray) -> DoubleArray:
-    """What brings the lips together over a motion (468, 3) mm that parts them."""
+    """What brings the lips together over a motion (468, 3) mm that parts them; the lower one turns back upright."""
     handles: dict[int, DoubleArray] = {}
     for rings, share in ((LOWER_RINGS, -0.72), (UPPER_RINGS, 0.28)):
         for ring in rings:
             for k, i in enumerate(ring):
-                gap = opened[p.INNER_LOWER[k]] - opened[p.INNER_UPPER[k]]
-                handles[i] = share * gap if 0 < k < 10 else np.zeros(3)
+                parted = opened[i if rings is LOWER_RINGS else p.INNER_LOWER[k]] - opened[p.INNER_UPPER[k]]
+                handles[i] = share * parted if 0 < k < 10 else np.zeros(3)
     closed = frame.spread(handles, MOUTH_FIXED | {199, 175})
     return np.asarray((closed + frame.mirrored(closed)) / 2)

@@ -26,7 +26,7 @@ def smile(t: float, r: int, up: bool) -> tuple[float, float, float]:
     """Zygomaticus major: corners out, up and back; the lips thin over the teeth."""
     c = abs(t)
     thin = (0.0 if up else 0.05) * (1 - c**2) * (1 if r == 0 else 0.5)
-    return 0.25 * sign(t) * c**1.2, 0.28 * c**1.8 + thin + 0.03, -0.20 * c**1.5 - 0.05
+    return 0.25 * sign(t) * c**1.2, 0.28 * c**1.8 + thin + 0.03, -0.15 * c**1.5 - 0.10
 
 
 def dimple(t: float, r: int, up: bool) -> tuple[float, float, float]:
@@ -55,20 +55,20 @@ def press(t: float, r: int, up: bool) -> tuple[float, float, float]:
 
 
 def upper_up(t: float, r: int, up: bool) -> tuple[float, float, float]:
-    """Levator labii superioris: the upper lip up, most beside the philtrum."""
+    """Levator labii superioris: the upper lip up and towards the teeth, most beside the philtrum."""
     c = abs(t)
     bump = _towards_corner(c, 2.4) * (0.85 + 0.15 * np.cos(2 * np.pi * (c - 0.35)))
     evert = (0.03, 0.0, -0.01, -0.02)[r] * bump
-    return 0.0, (0.29 * bump + evert if up else 0.0), (0.02 * bump if up else 0.0)
+    return 0.0, (0.29 * bump + evert if up else 0.0), (-0.09 * bump if up else 0.0)
 
 
 def lower_down(t: float, r: int, up: bool) -> tuple[float, float, float]:
-    """Depressor labii inferioris: the lower lip down, its edge outwards."""
+    """Depressor labii inferioris: the lower lip down, flat along the teeth."""
     c = abs(t)
     bump = _towards_corner(c, 2.4) * (0.9 + 0.1 * np.cos(2 * np.pi * (c - 0.4)))
     if up:
         return 0.0, 0.0, 0.0
-    return 0.04 * sign(t) * bump, -0.32 * bump - (0.03, 0.0, -0.01, -0.02)[r] * bump, 0.06 * bump
+    return 0.04 * sign(t) * bump, -0.32 * bump - (0.03, 0.0, -0.01, -0.02)[r] * bump, -0.07 * bump
 
 
 def pucker(t: float, r: int, up: bool) -> tuple[float, float, float]:

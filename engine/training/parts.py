@@ -151,23 +151,28 @@ def socket(side: str, rim: DoubleArray, template: DoubleArray, box: tuple[float,
     return _tube(f"socket_{side.lower()}", "socket", rim, rim.mean(0), steps, box)
 
 
-def mouth_bag(rim: DoubleArray, box: tuple[float, float, float, float]) -> PartMesh:
-    """The lining of the mouth: inner lips, the folds between lips and gums, palate and floor, throat."""
+def mouth_bag(rim: DoubleArray, box: tuple[float, float, float, float], jaw: dict[str, DoubleArray]) -> PartMesh:
+    """The lining of the mouth: the lips' thickness, the folds between lips and gums, palate and floor, throat."""
     # 1 on the upper lip, -1 on the lower one, through 0 in the corners: closed lips lie on each other.
     side = rim[:, points.INNER_UPPER[1:-1]].sum(1) - rim[:, points.INNER_LOWER[1:-1]].sum(1)
     up = np.stack([0 * side, side, 0 * side], -1)
     back = np.array([0.0, 0.0, -1.0])
     steps = [
         (0.0, np.zeros(3), 1.0),
-        (0.0, 1.5 * back + 0.8 * up, 1.0),
-        (-0.02, 3.2 * back + 4.5 * up, 1.0),
-        (-0.08, 6.0 * back + 9.5 * up, 0.96),
+        (-0.015, 1.8 * back + 0.4 * up, 1.0),
+        (-0.045, 4.2 * back + 1.2 * up, 1.0),
+        (-0.07, 6.0 * back + 4.5 * up, 1.0),
+        (-0.1, 7.0 * back + 9.0 * up, 0.96),
         (-0.1, 15.0 * back + 15.0 * up, 0.95),
         (-0.05, 30.0 * back + 14.0 * up, 0.9),
         (0.3, 44.0 * back + 6.0 * up, 0.7),
         (0.999, 46.0 * back + np.array([0.0, -3.0, 0.0]), 0.5),
     ]
-    return _tube("mouth", "mouth", rim, rim.mean(0), steps, box)
+    lining = _tube("mouth", "mouth", rim, rim.mean(0), steps, box)
+    # What hangs on the lower lip turns with the jaw, else it would come through the skin below the lip.
+    lower = np.tile(np.maximum(-side, 0.0), len(steps))[:, None]
+    lining.motion[expressions.SHAPE_INDEX["jawOpen"]] = lower * (lining.offsets @ jaw["jawOpen"][:3])
+    return lining
 
 
 def jaw_motion(points_mm: DoubleArray, jaw: dict[str, DoubleArray]) -> DoubleArray:

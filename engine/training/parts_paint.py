@@ -33,13 +33,13 @@ def paint(size: int) -> ByteArray:
         inside = (u >= u0 - 0.004) & (u <= u1 + 0.004) & (v >= v0 - 0.01) & (v <= v1 + 0.01)
         depth = np.clip((v1 - v) / (v1 - v0), 0, 1)[inside]
         image[inside] = _gradient(
-            depth, (0.0, 0.2, 0.5, 1.0), ((188, 122, 108), (190, 112, 104), (168, 84, 80), (90, 40, 40))
+            depth, (0.0, 0.2, 0.5, 1.0), ((191, 134, 117), (192, 126, 113), (177, 102, 94), (100, 49, 47))
         )
     for cu, cv, radius in EYE_CHARTS.values():
         _paint_eye(image, u, v, (cu, cv, radius))
     inside = (u > 0.35) & (u < 0.55) & (v < 0.18)
     depth = np.clip((MOUTH_BOX[3] - v) / (MOUTH_BOX[3] - MOUTH_BOX[1]), 0, 1)[inside]
-    colours = ((176, 96, 92), (166, 78, 78), (146, 62, 62), (120, 46, 48), (62, 20, 22), (28, 8, 9))
+    colours = ((180, 106, 100), (172, 92, 88), (146, 62, 62), (120, 46, 48), (62, 20, 22), (28, 8, 9))
     image[inside] = _gradient(depth, (0.0, 0.13, 0.38, 0.6, 0.8, 1.0), colours)
     inside = (u > 0.55) & (u < 0.69) & (v < 0.18)
     _paint_tongue(image, inside, u, v)

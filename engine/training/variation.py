@@ -195,7 +195,8 @@ def identity_modes(
                 shut = (kept @ shut.reshape(3 * POINTS, -1) @ kept.T).reshape(shut.shape)
             if parity > 0:
                 shut = _at_rest(shut, moving)
-        kinds.append(_of_parity(_principal(shut, faces, template, number), mirror, parity))
+        fields = _principal(shut, faces, template, number)
+        kinds.append(_of_parity(np.einsum("ab,kbc->kac", closer, fields), mirror, parity))  # at last: lips that touch
     fields = np.concatenate(kinds)
     size = np.sqrt((fields**2).sum(2).mean(1))
     fields, size = fields[np.argsort(-size)], np.sort(size)[::-1]

@@ -128,6 +128,12 @@ def test_nobodys_lids_go_into_the_eyeball(pack, people, worn):
 # -- lips -----------------------------------------------------------------------------------------------------------
 
 
+def test_everybodys_lips_touch_at_rest(mean, people):
+    for basis in (mean, *people):
+        apart = basis.neutral[list(p.INNER_UPPER)] - basis.neutral[list(p.INNER_LOWER)]
+        assert np.linalg.norm(apart, axis=1).max() < 0.05
+
+
 @pytest.mark.parametrize(
     "held",
     [

@@ -84,17 +84,20 @@ def test_bounded_quadratic_meets_the_optimality_conditions():
 
 @pytest.mark.parametrize("yaw", [-60, -30, 0, 30, 60])
 def test_projecting_then_fitting_recovers_the_pose(pack, yaw):
-    rng = np.random.default_rng(abs(yaw) + 1)
-    identity = 0.8 * rng.normal(size=50).astype(np.float32)
     weights = np.zeros(51, np.float32)
     weights[[19, 30, 31]] = 0.4
     truth = WeakPerspective(np.array([0.05, np.radians(yaw), 0.1], np.float32), 2.0, np.array([400, 500], np.float32))
-    found, fractions = finish(fit(_landmarks_of(pack, truth, identity, weights), pack))
-    assert fractions == sorted(fractions)
-    assert fractions[-1] == 1.0
-    assert found.error_dense < 0.012
-    assert found.yaw_deg == pytest.approx(yaw, abs=4.0)
-    assert bool(found.warnings) == (abs(yaw) > 35)
+    errors = []
+    for seed in range(abs(yaw) + 1, abs(yaw) + 6):
+        identity = 0.8 * np.random.default_rng(seed).normal(size=50).astype(np.float32)
+        found, fractions = finish(fit(_landmarks_of(pack, truth, identity, weights), pack))
+        assert fractions == sorted(fractions)
+        assert fractions[-1] == 1.0
+        assert found.yaw_deg == pytest.approx(yaw, abs=4.0)
+        assert bool(found.warnings) == (abs(yaw) > 35)
+        errors.append(found.error_dense)
+    assert np.median(errors) < 0.012
+    assert max(errors) < 0.016  # people differ, and at 60 degrees the points say little of the far side
 
 
 def _lip_length(pack, identity):

@@ -7,8 +7,9 @@ import pytest
 
 from engine.expressions import SHAPE_INDEX
 from engine.packs.open_pack import load_open_pack
+from engine.rasterize import rasterize
 from engine.training.anthropometry import EYE_RADIUS_MM
-from engine.training.cage import INNER_LOWER, INNER_UPPER
+from engine.training.cage import INNER_LOWER, INNER_UPPER, LOWER_LIP_IN
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,22 @@ def test_rolled_lips_do_not_cut_into_the_teeth(people, lip):
             for point in posed[ring]:
                 beside = np.hypot(*(crowns[:, :2] - point[:2]).T) < 2.0
                 assert point[2] > crowns[beside, 2].max(initial=-np.inf) - 0.6
+
+
+@pytest.mark.parametrize("beside", [(), ("mouthSmileLeft", "mouthSmileRight"), ("mouthShrugLower",), ("mouthFunnel",)])
+def test_nothing_of_the_mouth_comes_through_the_skin_under_an_open_lip(people, beside):
+    pack, shapes = people
+    skin = pack.topology.faces[slice(*pack.topology.skin.faces)]
+    for neutral, deltas in shapes:
+        posed = neutral + sum(deltas[SHAPE_INDEX[name]] for name in ("jawOpen", *beside))
+        flat = posed[:, :2] * (4.0, -4.0) + 400.0  # px of a picture from the front
+        drawn = rasterize(np.ascontiguousarray(flat, np.float32), skin, (900, 800), posed[:, 2])
+        surface = np.where(drawn.covered, drawn.interpolate(posed[:, 2:], skin)[..., 0], np.inf)
+        for part in ("mouth", "teeth_lower", "tongue"):
+            lining = posed[_part(pack, part)]
+            lining = lining[(lining[:, 1] < posed[LOWER_LIP_IN, 1] - 2.0) & (np.abs(lining[:, 0]) < 40.0)]
+            column, row = (lining[:, :2] * (4.0, -4.0) + 400.0).astype(int).T
+            assert (lining[:, 2] - surface[row, column]).max(initial=-1.0) < 0.3
 
 
 def test_upper_and_lower_teeth_meet_and_part(people):
