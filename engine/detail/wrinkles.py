@@ -25,6 +25,9 @@ _GUIDED = (0.005, 0.025)  # compression over which the guide of a learned predic
 _MOVED_MM = (0.1, 0.5)  # skin that moves less than this stays as it is
 _UNIAXIAL = (0.15, 0.6)  # difference of the principal strains over the compression: below, no direction is preferred
 
+_TAUT = (0.3, 0.6)  # stretch under which skin does not fold, whatever happens across it
+_STEADY_MM, _STEADY = 2.0, (0.55, 0.9)  # surroundings of a fold, and how alike their directions must be
+
 _WAVELENGTH_MM = (3.2, 6.4)  # between folds: thin skin beside eyes and lips, thick skin far from them
 _THICK_SKIN_MM = (6.0, 32.0)  # distance from eyes and mouth over which the wavelength grows
 
@@ -114,8 +117,24 @@ class WrinkleField:
         moved = smoothstep(np.sqrt((deformation_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
         present = smoothstep(strain.compression, *_GUIDED) * moved
         strength, cosine = self._waves(strain, present > 0)
-        profile = np.minimum(1.25 * strength, 1.0) * present * _profile(cosine)
+        profile = np.minimum(1.25 * strength, 1.0) * present * self._steady(strain) * _profile(cosine)
         return FoldGuide(strain, np.asarray(profile, np.float32), moved, self._wavelength_mm, self._proneness)
+
+    def _steady(self, strain: Strain) -> FloatArray:
+        """(m, m) in [0, 1]: 0 where the direction of compression flips, so that lines across it would break into lumps.
+
+        The same on taut skin, as on a closing lid, which narrows because it is drawn out.
+
+        Source:
+            Coherence of doubled angles, as of the structure tensor (Weickert 1998).
+        """
+        x, y = np.moveaxis(strain.direction, -1, 0)
+        weight = strain.compression + np.float32(1e-6)
+        doubled = np.dstack([(x * x - y * y) * weight, 2.0 * x * y * weight, weight])
+        around = blurred(doubled, max(_STEADY_MM / self._grid.texel_mm, 0.5))
+        length = np.hypot(around[..., 0], around[..., 1])
+        alike = smoothstep(np.asarray(length / around[..., 2], np.float32), *_STEADY)
+        return np.asarray(alike * (1.0 - smoothstep(strain.stretch, *_TAUT)), np.float32)
 
     def _waves(self, strain: Strain, wanted: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Strength (m, m) and cosine of the phase (m, m) of the folds where ``wanted`` (m, m)."""

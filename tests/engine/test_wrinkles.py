@@ -164,6 +164,32 @@ def test_a_coarse_deformation_gives_the_same_folds_as_a_fine_one() -> None:
     assert np.corrcoef(coarse[INNER, INNER].ravel(), fine[INNER, INNER].ravel())[0, 1] > 0.97
 
 
+def test_guided_folds_end_where_their_direction_flips() -> None:
+    position = plane(M, 200.0)
+    x = position[..., :1] - position[..., 0].mean()
+    share = 1.0 / (1.0 + np.exp(-x / 4.0))  # compressed along x on one side, along y on the other
+    along_x = np.where(x < 0, _shortened(position - position.mean((0, 1)), 0.0, 0.12), 0.0)
+    along_y = share * _shortened(position - position.mean((0, 1)), np.pi / 2, 0.12)
+    profile = WrinkleField(position, WHOLE).guide((along_x + along_y).astype(np.float32)).profile
+    per_mm, middle = len(profile) / 200.0, len(profile) // 2
+    rows = slice(int(middle - 6 * per_mm), int(middle + 6 * per_mm))  # without shear
+
+    def strength(low_mm: float, high_mm: float) -> float:
+        return float(np.abs(profile[rows, int(middle + low_mm * per_mm) : int(middle + high_mm * per_mm)]).mean())
+
+    assert strength(-1.5, 1.5) < 0.35 * min(strength(-40.0, -15.0), strength(15.0, 40.0))
+
+
+def test_taut_skin_is_guided_to_no_folds() -> None:
+    position = plane(M, 200.0)
+
+    def strength(stretched: float) -> float:
+        deformation = _shortened(position, 0.0, 0.12) + _shortened(position, np.pi / 2, -stretched)
+        return float(np.abs(WrinkleField(position, WHOLE).guide(deformation).profile).mean())
+
+    assert strength(0.6) < 0.02 * strength(0.0)
+
+
 def test_another_seed_is_another_skin() -> None:
     position = plane(M)
     deformation = _shortened(position, np.pi / 2, 0.12)
