@@ -12,6 +12,7 @@ from app.session import Session
 
 _NEED_A_FACE = (
     *("export", "save_picture", "photo_expression", "reset_expression", "adjust_points"),
+    *("copy_expression", "paste_expression"),
     *("look_texture", "look_clay", "look_map", "wireframe", "confidence"),
 )
 _NOT_WHILE_PLACING = ("export", "undo", "redo", "adjust_points")

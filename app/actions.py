@@ -60,6 +60,15 @@ MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
             Command("photo_expression", "&Photo's Expression", "Ctrl+P", "The expression that the photo shows"),
             Command("reset_expression", "&Reset Expression", "Ctrl+0", "All sliders to zero: the neutral face"),
             Command(
+                "copy_expression",
+                "&Copy Expression",
+                "Ctrl+Shift+C",
+                "The weights as text (JSON with ARKit's names), to be kept or pasted onto another face",
+            ),
+            Command(
+                "paste_expression", "Pa&ste Expression", "Ctrl+Shift+V", "Take the weights in the clipboard's text"
+            ),
+            Command(
                 "adjust_points",
                 "&Adjust Points",
                 "Ctrl+L",

@@ -82,6 +82,11 @@ class ExpressionController(QObject):
         if self._session.face is not None:
             self._set_all(self._session.face.fit.weights, "photo's expression")
 
+    @Slot(object)
+    def apply_weights(self, weights: FloatArray) -> None:
+        """Take weights (51,) as one step of undo."""
+        self._set_all(weights, "pasted expression")
+
     @Slot(bool)
     def set_symmetric(self, symmetric: bool) -> None:
         """Edit left and right together, or each alone."""

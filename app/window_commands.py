@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from app import help_dialogs, incoming
+from app import expression_text, help_dialogs, incoming
 from app.problems import open_log_folder
 from engine.errors import AppError, ExportError
 from engine.types import Photo
@@ -138,6 +138,22 @@ class WindowCommands(QObject):
         """Show or hide the edges of the mesh."""
         self.edit_view(wireframe=not self._window.session.view.wireframe)
 
+    @Slot()
+    def copy_expression(self) -> None:
+        """Put the weights into the clipboard, as text."""
+        QGuiApplication.clipboard().setText(expression_text.text_of(self._window.session.weights))
+        self._window.say("Copied the expression: paste it onto another face, or keep the text.")
+
+    @Slot()
+    def paste_expression(self) -> None:
+        """Take the weights in the clipboard's text."""
+        weights = expression_text.weights_in(QGuiApplication.clipboard().text())
+        if weights is None:
+            hint = 'Copy one with Edit > Copy Expression, or text such as {"jawOpen": 0.5}.'
+            self._window.say(f"There is no expression in the clipboard. {hint}")
+        else:
+            self._window.expressions.apply_weights(weights)
+
     def find_expression(self) -> None:
         """Show the expression panel and put the cursor into its search field."""
         self._window.docks["expressions"].show()
@@ -170,6 +186,8 @@ class WindowCommands(QObject):
             "redo": expressions.undo_stack.redo,
             "photo_expression": expressions.apply_photo_expression,
             "reset_expression": expressions.reset,
+            "copy_expression": self.copy_expression,
+            "paste_expression": self.paste_expression,
             "adjust_points": window.points.adjust,
             "place_points": window.points.place,
             "find": self.find_expression,
