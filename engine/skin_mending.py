@@ -165,8 +165,7 @@ def _fill_lips(image: ByteArray, outlines: list[FloatArray], known: FloatArray, 
         hidden = blurred(lip, max(1.0, 0.07 * float(np.ptp(local[:, 1])))) * (1.0 - known[rows, columns])
         other = found[1 - k]
         if found[k] is not None:
-            _replace(part, weight, hidden, grain)
-            _mix(part, part.astype(np.float32) * np.array(_LIP_INSIDE, np.float32), hidden, np.zeros_like(grain))
+            _replace(part, weight, hidden, grain, _LIP_INSIDE)
         elif other is not None:
             _mix(part, other * factor if k == 0 else np.minimum(other / factor, 255.0), hidden, grain)
         else:
@@ -177,13 +176,19 @@ def _mean(part: ByteArray, weight: FloatArray) -> FloatArray:
     return np.asarray((part * weight[..., None]).sum((0, 1)) / weight.sum(), np.float32)
 
 
-def _replace(part: ByteArray, weight: FloatArray, share: FloatArray, grain: FloatArray) -> None:
-    """Fill ``share`` of each pixel from those with weight."""
+def _replace(
+    part: ByteArray,
+    weight: FloatArray,
+    share: FloatArray,
+    grain: FloatArray,
+    tone: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> None:
+    """Fill ``share`` of each pixel with ``tone`` times the colours of those with weight."""
     side = max(part.shape[:2])
     square = [(0, side - part.shape[0]), (0, side - part.shape[1])]
     colours = np.pad(part.astype(np.float32), [*square, (0, 0)])
     filled = push_pull(colours, np.pad(weight, square), np.zeros(3, np.float32))
-    _mix(part, filled[: part.shape[0], : part.shape[1]], share, grain)
+    _mix(part, filled[: part.shape[0], : part.shape[1]] * np.array(tone, np.float32), share, grain)
 
 
 def _mix(part: ByteArray, colour: FloatArray, share: FloatArray, grain: FloatArray) -> None:

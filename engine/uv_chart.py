@@ -87,9 +87,13 @@ def window_picture(texture: ByteArray, topology: Topology) -> ByteArray:
     """The part of a texture (S, S, 3) that the detail maps cover, at their size: (n, n, 3) uint8 RGB."""
     import cv2
 
-    window, size = topology.window, texture.shape[0]
-    left, right = round(window.u0 * size), round(window.u1 * size)
-    top, bottom = round((1 - window.v1) * size), round((1 - window.v0) * size)
-    n = window.map_size
-    way = cv2.INTER_AREA if right - left > n else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(texture[top:bottom, left:right], (n, n), interpolation=way), np.uint8)
+    part, n = texture[window_part(topology, len(texture))], topology.window.map_size
+    way = cv2.INTER_AREA if part.shape[1] > n else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (n, n), interpolation=way), np.uint8)
+
+
+def window_part(topology: Topology, size: int) -> tuple[slice, slice]:
+    """Rows and columns of a texture (size, size, ...) that the detail maps cover."""
+    window = topology.window
+    columns = slice(round(window.u0 * size), round(window.u1 * size))
+    return slice(round((1 - window.v1) * size), round((1 - window.v0) * size)), columns

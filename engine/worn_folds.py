@@ -7,25 +7,22 @@ import numpy as np
 from engine.arrays import FloatArray
 from engine.detail.shading import ShadingReading
 from engine.detail.strain import SurfaceGrid
-from engine.detail.surface import ScaleLadder, mm_per_texel
+from engine.detail.surface import mm_per_texel
+from engine.detail.wrinkles import folded_share
 from engine.detail.zones import Openings
-from engine.fields import blurred, enlarged, reduced, smoothstep
+from engine.fields import blurred, enlarged, reduced
 from engine.rasterize import uv_raster
 from engine.rig import posed_vertices
 from engine.types import RigBasis, SkinTexture, Topology
-from engine.uv_chart import window_picture
+from engine.uv_chart import window_part, window_picture
 
 _GRID_PX, _WINDOW_PX = 256, 512
 _LEAST_WEIGHT = 0.05  # of the expression: below, the photo counts as one of a face at rest
-_MOVED_MM = (0.1, 0.5)
-_ONSET, _SATURATION = 0.02, 0.06  # compression from which skin folds, and over which it does so fully
 _SPREAD_PX = 4.0
 _LINE_MM, _AROUND_MM = 0.35, 7.0  # sigmas: of a fold's line, and of the skin that it is compared with
 _ORDINARY = 0.02  # log luminance by which ordinary skin is darker than its surroundings
-_SHARE = 0.6  # of a fold's darkness that is taken away: the relief under the expression brings its own
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_BLACK = 0.02
-_GAMMA = 2.2
+_SHARE = 0.7  # of a fold's darkness that is taken away: the relief under the expression brings its own
+_GAMMA = 2.2  # of linear light to sRGB values
 
 
 def softened(texture: SkinTexture, topology: Topology, rig: RigBasis, weights: FloatArray) -> SkinTexture:
@@ -49,14 +46,11 @@ def softened(texture: SkinTexture, topology: Topology, rig: RigBasis, weights: F
         return texture
     before = window_picture(texture.image, topology)
     gain = _gain(before, topology, rig, posed_vertices(rig, weights) - rig.neutral)
-    window, size = topology.window, len(texture.image)
-    columns = slice(round(window.u0 * size), round(window.u1 * size))
-    rows = slice(round((1 - window.v1) * size), round((1 - window.v0) * size))
     image = texture.image.copy()
-    part = image[rows, columns]
+    part = image[window_part(topology, len(image))]
     wide = cv2.resize(gain, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None]
-    image[rows, columns] = np.clip(part * wide + 0.5, 0, 255).astype(np.uint8)
-    return SkinTexture(image, texture.visibility.copy(), before)
+    part[:] = np.clip(part * wide + 0.5, 0, 255).astype(np.uint8)
+    return SkinTexture(image, texture.visibility, before)
 
 
 def _gain(picture: np.ndarray, topology: Topology, rig: RigBasis, worn_mm: FloatArray) -> FloatArray:
@@ -64,14 +58,10 @@ def _gain(picture: np.ndarray, topology: Topology, rig: RigBasis, worn_mm: Float
     faces = topology.faces[slice(*topology.skin.faces)]
     skin, coarse = uv_raster(topology, _WINDOW_PX).covered, uv_raster(topology, _GRID_PX)
     position, deformation = (coarse.interpolate(field, faces) for field in (rig.neutral, worn_mm))
-    grid = SurfaceGrid(position, skin)
-    compressed = np.maximum(grid.strain(deformation).compression - _ONSET, 0.0)
-    moved = smoothstep(np.sqrt((deformation**2).sum(-1)), *_MOVED_MM) * grid.weight
-    folded = enlarged(blurred(moved * (1.0 - np.exp(-compressed / _SATURATION)), _SPREAD_PX), _WINDOW_PX)
+    folded = enlarged(blurred(folded_share(SurfaceGrid(position, skin), deformation), _SPREAD_PX), _WINDOW_PX)
     texel_mm, weight = mm_per_texel(position, skin), skin.astype(np.float32)
     small = np.asarray(reduced(picture, _WINDOW_PX), np.uint8)
-    plain = ShadingReading.of(small, weight, texel_mm).skin_likeness(Openings.of(skin).brows())
-    log_light = np.log((small / np.float32(255.0)) ** np.float32(_GAMMA) @ _LUMINANCE + np.float32(_BLACK))
-    scales = ScaleLadder.build(log_light, weight, texel_mm, _AROUND_MM)
-    valley = np.maximum(scales.at(_AROUND_MM) - scales.at(_LINE_MM) - np.float32(_ORDINARY), 0.0)
+    reading = ShadingReading.of(small, weight, texel_mm)
+    plain, light = reading.skin_likeness(Openings.of(skin).brows()), reading.brightness
+    valley = np.maximum(light.at(_AROUND_MM) - light.at(_LINE_MM) - np.float32(_ORDINARY), 0.0)
     return np.asarray(np.exp(blurred(_SHARE / _GAMMA * valley * folded * plain * weight, 0.8)), np.float32)

@@ -83,7 +83,7 @@ class WrinkleField:
         """Folds for a deformation (m, m, 3) float32 mm, key expression minus neutral."""
         deformation_mm = enlarged(deformation_mm, self._m)
         strain = self._grid.strain(deformation_mm)
-        moved = smoothstep(np.sqrt((deformation_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
+        moved = _moved(self._grid, deformation_mm)
         folded = moved * _approach(strain.compression, _ONSET, _SATURATION)
         stretched = moved * _approach(strain.stretch, _STRETCH_ONSET, _STRETCH_SATURATION)
         gain = 1.0 + DEEPENED * folded - _SMOOTHED * stretched * (1.0 - folded)
@@ -104,8 +104,7 @@ class WrinkleField:
         if worn_mm is None or not worn_mm.any():
             return seen_mm
         worn_mm = enlarged(worn_mm, self._m)
-        moved = smoothstep(np.sqrt((worn_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
-        folded = moved * _approach(self._grid.strain(worn_mm).compression, _ONSET, _SATURATION)
+        folded = folded_share(self._grid, worn_mm)
         added = np.asarray(deepened * folded / (1.0 + deepened * folded), np.float32)
         sigma = _WORN_SIGMA_MM / self._grid.texel_mm * self._n / self._m
         return seen_mm - enlarged(added, self._n) * blurred(seen_mm, max(sigma, 0.5))
@@ -114,7 +113,7 @@ class WrinkleField:
         """Place and direction of the folds for a deformation (m, m, 3) float32 mm, as if they were all equally deep."""
         deformation_mm = enlarged(deformation_mm, self._m)
         strain = self._grid.strain(deformation_mm)
-        moved = smoothstep(np.sqrt((deformation_mm**2).sum(-1)), *_MOVED_MM) * self._grid.weight
+        moved = _moved(self._grid, deformation_mm)
         present = smoothstep(strain.compression, *_GUIDED) * moved
         strength, cosine = self._waves(strain, present > 0)
         profile = np.minimum(1.25 * strength, 1.0) * present * self._steady(strain) * _profile(cosine)
@@ -164,6 +163,16 @@ class WrinkleField:
 def _profile(cosine: FloatArray) -> FloatArray:
     """Cross section of a fold over its phase: sharp valleys, round ridges, zero mean."""
     return np.asarray(np.float32(_MEAN_PROFILE) - ((1.0 - cosine) * np.float32(0.5)) ** _SHARPNESS, np.float32)
+
+
+def folded_share(grid: SurfaceGrid, deformation_mm: FloatArray) -> FloatArray:
+    """How far a deformation (m, m, 3) mm folds the skin: (m, m) in [0, 1]."""
+    return _moved(grid, deformation_mm) * _approach(grid.strain(deformation_mm).compression, _ONSET, _SATURATION)
+
+
+def _moved(grid: SurfaceGrid, deformation_mm: FloatArray) -> FloatArray:
+    """0 where the skin stays as it is: (m, m) in [0, 1]."""
+    return np.asarray(smoothstep(np.sqrt((deformation_mm**2).sum(-1)), *_MOVED_MM) * grid.weight, np.float32)
 
 
 def _approach(value: FloatArray, onset: float, scale: float) -> FloatArray:

@@ -34,8 +34,6 @@ _SAMPLER = {
     "wrapT": _CLAMP_TO_EDGE,
 }
 
-_Values = npt.NDArray[np.float32] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-
 
 @dataclass(frozen=True, slots=True)
 class _Surface:

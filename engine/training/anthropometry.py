@@ -158,7 +158,7 @@ def _lid_targets(face: DoubleArray) -> dict[int, DoubleArray]:
     return targets
 
 
-def _lip_targets(face: DoubleArray) -> dict[int, DoubleArray]:
+def touching_lips(face: DoubleArray) -> dict[int, DoubleArray]:
     """Inner lips laid on each other: the average face keeps its mouth closed."""
     targets = {}
     for upper, lower in zip(points.INNER_UPPER[1:-1], points.INNER_LOWER[1:-1], strict=True):
@@ -185,7 +185,7 @@ def calibrated(face: DoubleArray, mirror: IntArray) -> DoubleArray:
     bent = _bent(placed, mirror, index, target)
     rims = _lid_targets(bent)
     rims |= {int(mirror[i]): p * (-1, 1, 1) for i, p in rims.items()}
-    rims |= {i: p for i, p in _lip_targets(bent).items() if i not in index}
+    rims |= {i: p for i, p in touching_lips(bent).items() if i not in index}
     index = np.concatenate([index, np.array(list(rims), np.int32)])
     return _bent(bent, mirror, index, np.concatenate([target, np.array(list(rims.values()))]))
 

@@ -69,9 +69,8 @@ def corrective_motion(meshes: list[parts.PartMesh], mean: DoubleArray, control: 
     start = 0
     for mesh in meshes:
         end = start + len(mesh.offsets)
-        if (
-            mesh.motion[jaw_open].any() and not mesh.follow.any()
-        ):  # a lining that follows the lips has their correctives
+        rigid = not mesh.follow.any()  # a lining that follows the lips has their correctives
+        if rigid and mesh.motion[jaw_open].any():
             points = mesh.anchors @ control + mesh.offsets
             motion[row, start:end] = np.concatenate([points, np.ones((len(points), 1))], 1) @ half_open
         start = end

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.arrays import DoubleArray, IntArray
 from engine.training import anthropometry
-from engine.training.cage import INNER_LOWER, INNER_UPPER, Cage
+from engine.training.cage import Cage
 from engine.training.handles import cotangent_laplacian
 from engine.training.loop import loop_matrix
 from engine.training.regions import EYES, LIPS, LOWER_RINGS, UPPER_RINGS
@@ -69,8 +69,6 @@ def faired(face: DoubleArray, cage: Cage) -> DoubleArray:
         )
         bent = bent + step[:, None] * normals
         bent = (bent + (bent * (-1, 1, 1))[cage.mirror]) / 2
-    upper, lower = list(INNER_UPPER), list(INNER_LOWER)
-    middle = (bent[upper] + bent[lower]) / 2
-    touching = np.array([[0.0]] + [[1.0]] * (len(upper) - 2) + [[0.0]]) * (0.0, anthropometry.LIP_GAP_MM / 2, 0.0)
-    bent[upper], bent[lower] = middle + touching, middle - touching  # lips that touch before do so after
+    for point, place in anthropometry.touching_lips(bent).items():  # as before
+        bent[point] = place
     return np.asarray(bent)

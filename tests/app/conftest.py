@@ -1,4 +1,4 @@
-"""Fixtures of the tests that start the command line with FaceScape's files."""
+"""The window with the invented engine, and what the tests need that start the command line with FaceScape's files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,34 @@ import pytest
 
 from tests import facescape_standin as standin
 from tests.app.facescape_runs import WIDTH, at_home, call, shared_detector
+
+
+@pytest.fixture
+def engine():
+    from tests.app.invented_engine import InventedEngine
+
+    return InventedEngine()
+
+
+@pytest.fixture
+def window(qapp, qtbot, tmp_path, engine):
+    """Shown, painted and warmed up."""
+    if qapp.platformName() == "offscreen":
+        pytest.skip("the window needs a display; python3 -m tests starts a virtual one")
+    from tests.app.window_fixture import shown_window
+
+    with shown_window(tmp_path, engine) as window:
+        qtbot.waitUntil(lambda: window.map_scale_mm is not None)
+        yield window
+
+
+@pytest.fixture
+def with_face(window, qtbot):
+    """The same window with the sample's face."""
+    window.commands.open_sample()
+    qtbot.waitUntil(lambda: window.session.face is not None)
+    qtbot.waitUntil(lambda: window.engine_thread.is_idle() and window.session.progress is None)
+    return window
 
 
 @pytest.fixture(scope="module")

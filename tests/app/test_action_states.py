@@ -9,30 +9,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
 from engine.expressions import SHAPE_INDEX
-from tests.app.invented_engine import InventedEngine
-from tests.app.window_fixture import shown_window
 
 pytestmark = pytest.mark.gl
 LEFT = Qt.MouseButton.LeftButton
 LOOKS = ("look_texture", "look_clay", "look_map")
 OF_THE_FACE = (*LOOKS, "wireframe", "confidence")
-
-
-@pytest.fixture
-def window(qapp, qtbot, tmp_path):
-    if qapp.platformName() == "offscreen":
-        pytest.skip("the window needs a display; python3 -m tests starts a virtual one")
-    with shown_window(tmp_path, InventedEngine()) as window:
-        qtbot.waitUntil(lambda: window.map_scale_mm is not None)  # painted and warmed up
-        yield window
-
-
-@pytest.fixture
-def with_face(window, qtbot):
-    window.commands.open_sample()
-    qtbot.waitUntil(lambda: window.session.face is not None)
-    qtbot.waitUntil(lambda: window.engine_thread.is_idle() and window.session.progress is None)
-    return window
 
 
 def ticked(window) -> set[str]:

@@ -6,21 +6,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from tests.app.invented_engine import InventedEngine
-from tests.app.window_fixture import shown_window
-
 pytestmark = pytest.mark.gl
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 SIDES = ("photo", "expressions")
-
-
-@pytest.fixture
-def window(qapp, qtbot, tmp_path):
-    if qapp.platformName() == "offscreen":
-        pytest.skip("the window needs a display; python3 -m tests starts a virtual one")
-    with shown_window(tmp_path, InventedEngine()) as window:
-        qtbot.waitUntil(lambda: window.map_scale_mm is not None)  # painted and warmed up
-        yield window
 
 
 def widths(window) -> list[int]:

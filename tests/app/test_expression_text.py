@@ -11,17 +11,6 @@ from PySide6.QtGui import QGuiApplication
 from app.expression_text import text_of, weights_in
 from engine.expressions import SHAPE_INDEX
 from tests import synthetic
-from tests.app.invented_engine import InventedEngine
-from tests.app.window_fixture import shown_window
-
-
-@pytest.fixture
-def window(qapp, qtbot, tmp_path):
-    if qapp.platformName() == "offscreen":
-        pytest.skip("the window needs a display; python3 -m tests starts a virtual one")
-    with shown_window(tmp_path, InventedEngine()) as window:
-        qtbot.waitUntil(lambda: window.map_scale_mm is not None)  # painted and warmed up
-        yield window
 
 
 def test_weights_come_back_from_their_text():

@@ -23,28 +23,6 @@ pytestmark = pytest.mark.gl
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def engine():
-    return InventedEngine()
-
-
-@pytest.fixture
-def window(qapp, qtbot, tmp_path, engine):
-    if qapp.platformName() == "offscreen":
-        pytest.skip("the window needs a display; python3 -m tests starts a virtual one")
-    with shown_window(tmp_path, engine) as window:
-        qtbot.waitUntil(lambda: window.map_scale_mm is not None)  # painted and warmed up
-        yield window
-
-
-@pytest.fixture
-def with_face(window, qtbot):
-    window.commands.open_sample()
-    qtbot.waitUntil(lambda: window.session.face is not None)
-    qtbot.waitUntil(lambda: window.engine_thread.is_idle() and window.session.progress is None)
-    return window
-
-
 def picture(window) -> np.ndarray:
     rows = window.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
     flat = np.frombuffer(rows.constBits(), np.uint8).reshape(rows.height(), rows.bytesPerLine())

@@ -19,20 +19,6 @@ pytestmark = pytest.mark.gl
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
-@pytest.fixture
-def engine():
-    return InventedEngine()
-
-
-@pytest.fixture
-def window(qapp, qtbot, tmp_path, engine):
-    if qapp.platformName() == "offscreen":
-        pytest.skip("the window needs a display; python3 -m tests starts a virtual one")
-    with shown_window(tmp_path, engine) as window:
-        qtbot.waitUntil(lambda: window.map_scale_mm is not None)
-        yield window
-
-
 def place_of(window, x: float, y: float) -> QPoint:
     """Where landmark px (x, y) lie in the photo's view."""
     view = window.photo_panel._view
