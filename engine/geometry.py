@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import FloatArray, IntArray, check
-from engine.types import UvWindow
+from engine.types import EdgeMiddles, UvWindow
 
 _DEGENERATE_AREA_MM2 = 1e-12
 _FALLBACK_NORMAL = (0.0, 0.0, 1.0)
@@ -209,3 +209,22 @@ def coarser_faces(faces: IntArray) -> IntArray:
     split = (middle == np.stack([first[:, 1], second[:, 2], third[:, 0]], -1)).all()
     corners = np.stack([first[:, 0], second[:, 1], third[:, 2]], -1)
     return np.ascontiguousarray(corners) if split else faces
+
+
+def edge_middles(faces: IntArray, count: int) -> EdgeMiddles | None:
+    """What the last subdivision of a skin added, or None where its triangles were not split in four last.
+
+    Args:
+        faces: (F, 3) int32 as for ``coarser_faces``.
+        count: vertices of the skin; all belong to a face, the newer ones follow the older.
+    """
+    coarse = coarser_faces(faces)
+    if coarse is faces:
+        return None
+    first = int(coarse.max()) + 1
+    ends = np.full((count, 2), -1, np.int32)
+    middle = faces.reshape(-1, 4, 3)[:, 3]
+    for side in range(3):
+        ends[middle[:, side]] = coarse[:, [side, (side + 1) % 3]]
+    newer = ends[first:]
+    return EdgeMiddles(first, newer) if (newer >= 0).all() and (ends[:first] < 0).all() else None

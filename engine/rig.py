@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from engine.arrays import FloatArray, check
 from engine.camera import rotation_matrix
 from engine.expressions import PUBLISHED_KEYS
+from engine.geometry import edge_middles
+from engine.key_shares import key_shares
 from engine.packs.pack import ModelPack
 from engine.types import FaceAsset, Pose, RigBasis
 
-IndexArray = npt.NDArray[np.intp]
-
 _UNMOVED_MM = 1e-4
-# How strongly a key must move the skin at a vertex (norm of its own activations there) to change its detail.
-_REACH = 0.03
-# How fast a key's claim falls with the distance d2 between the present activations and its own; the distance enters as
-# d2 / (1 + d2), so that far from all keys their claims pass into each other gently.
-_NEARNESS = 20.0
-_LEAST_POWER = 1e-12
-_RUN = 2048  # vertices that are worked on at a time
+_MANY = 30  # shapes, from which on one product over all of them is faster than adding each
 
 
 def make_basis(pack: ModelPack, identity: FloatArray) -> RigBasis:
@@ -37,7 +27,8 @@ def make_basis(pack: ModelPack, identity: FloatArray) -> RigBasis:
     length = np.linalg.norm(deltas, axis=2)
     length[length < _UNMOVED_MM] = 0.0
     # Over the skin alone: the eyeballs' turn must not hide how the lids move.
-    skin = pack.topology.skin.vertices[1]
+    part = pack.topology.skin
+    skin = part.vertices[1]
     activation = length / np.maximum(length[:, :skin].max(1, keepdims=True), _UNMOVED_MM)
     return RigBasis(
         neutral=neutral,
@@ -46,6 +37,7 @@ def make_basis(pack: ModelPack, identity: FloatArray) -> RigBasis:
         key_weights=pack.key_weights.astype(np.float32),
         correctives=pack.correctives(identity),
         eyeballs=pack.eyeballs(identity),
+        middles=edge_middles(pack.topology.faces[slice(*part.faces)], skin),
     )
 
 
@@ -71,8 +63,12 @@ def posed_vertices(rig: RigBasis, weights: FloatArray) -> FloatArray:
 
     vertices = rig.neutral.copy()
     flat = vertices.ravel()
-    for j in np.flatnonzero(weights):
-        saxpy(rig.deltas[j].ravel(), flat, a=weights[j])
+    moved = np.flatnonzero(weights)
+    if len(moved) > _MANY:
+        flat += weights @ rig.deltas.reshape(len(weights), -1)
+    else:
+        for j in moved:
+            saxpy(rig.deltas[j].ravel(), flat, a=weights[j])
     within = np.clip(weights, 0.0, 1.0)
     for corrective in rig.correctives:
         first, second = corrective.shapes
@@ -85,83 +81,6 @@ def posed_vertices(rig: RigBasis, weights: FloatArray) -> FloatArray:
             run = slice(*eye.vertices)
             vertices[run] = (rig.neutral[run] - eye.centre) @ rotation_matrix(turn).T.astype(np.float32) + eye.centre
     return vertices
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Keys:
-    """Per-vertex products of the key expressions' own activations, made once per rig."""
-
-    inverse_power: FloatArray
-    """(K, V): one over the squared norm of each key's own activations h_kj A_j at each vertex."""
-    gate: FloatArray
-    """(K, V) in [0, 1]: 1 where the key moves the skin."""
-    squared: FloatArray
-    """(51, V): A_j squared."""
-
-
-_KEYS: dict[int, _Keys] = {}
-
-
-def _keys(rig: RigBasis) -> _Keys:
-    name = id(rig.activation)
-    if name not in _KEYS:
-        squared = rig.activation**2
-        power = (rig.key_weights**2) @ squared
-        _KEYS[name] = _Keys(1.0 / np.maximum(power, _LEAST_POWER), power / (power + _REACH**2), squared)
-        weakref.finalize(rig.activation, _KEYS.pop, name, None)
-    return _KEYS[name]
-
-
-def key_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:
-    """Share of each key map at each vertex: (V, K) float32, rows sum to 1, column 0 the neutral map.
-
-    At every vertex the present activations x_j = a_j A_j are compared with those of each key, y_kj = h_kj A_j: the key's
-    progress is c_k = x.y_k / y_k.y_k, and keys that claim the same vertex share it by nearness |x - y_k|. At a key's own
-    weights its map is reached wherever it moves the skin; shares are continuous in the weights.
-
-    Source: activation masks A_j of the FaceScape paper (CVPR 2020, section 5); normalisation and sharing ours.
-    """
-    keys = _keys(rig)
-    K, V = keys.gate.shape
-    # Key by key in memory, and so given back transposed: whole rows are written, never every twentieth number.
-    shares = np.zeros((K, V), np.float32)
-    active = np.flatnonzero((rig.key_weights * weights).sum(1) > 0)
-    moved = np.flatnonzero(weights)
-    if len(active):
-        common = rig.key_weights[active][:, moved] * weights[moved]
-        products = np.concatenate([common, weights[None, moved] ** 2]).astype(np.float32)
-        # In runs of vertices that stay in the processor's cache: three times as fast as all at once.
-        for start in range(0, V, _RUN):
-            run = slice(start, start + _RUN)
-            shares[active, run] = _run_shares(keys, run, active, moved, products)
-    np.subtract(1.0, shares[1:].sum(0), out=shares[0])
-    return shares.T
-
-
-def _run_shares(keys: _Keys, run: slice, active: IndexArray, moved: IndexArray, products: FloatArray) -> FloatArray:
-    """Shares (k, n) of the k active keys at the n vertices of a run.
-
-    ``products`` (k + 1, m) holds h_kj a_j of each key and, last, a_j squared of the m moved shapes.
-    """
-    inverse = keys.inverse_power[active, run]
-    sums = products @ keys.squared[moved, run]
-    progress, own = sums[:-1], sums[-1]
-    # 1 + d2 = 2 + (x.x - 2 x.y) / y.y; nearness falls with d2 / (1 + d2), that is with - 1 / (1 + d2).
-    claim = np.multiply(progress, -2.0)
-    claim += own
-    claim *= inverse
-    claim += 2.0
-    np.maximum(claim, 1.0, out=claim)
-    np.divide(_NEARNESS, claim, out=claim)
-    claim -= claim.max(0)
-    np.exp(claim, out=claim)
-    progress *= inverse
-    reached = np.minimum(progress, 1.0, out=progress)
-    reached *= keys.gate[active, run]
-    claim *= reached
-    reached *= claim
-    reached /= np.maximum(claim.sum(0), 1e-12)
-    return np.asarray(reached)
 
 
 def paper_shares(rig: RigBasis, weights: FloatArray) -> FloatArray:

@@ -232,6 +232,19 @@ class Eyeball:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class EdgeMiddles:
+    """The vertices of a skin that its last subdivision put between two others."""
+
+    first: int
+    """They are this one and those that follow; all before it are older."""
+    ends: IntArray
+    """(n, 2) int32: between which older vertices each lies."""
+
+    def __post_init__(self) -> None:
+        frozen("ends", self.ends, (None, 2), np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RigBasis:
     """What turns 51 weights into a mesh and into shares of the key maps, for one person."""
 
@@ -247,6 +260,8 @@ class RigBasis:
     """Combination shapes and in-betweens; at any single shape's weight 1 they are silent, so the deltas stay true."""
     eyeballs: tuple[Eyeball, ...] = ()
     """Parts that turn rigidly; their deltas are the chords of the turns at weight 1."""
+    middles: EdgeMiddles | None = None
+    """Where told, the shares of the key maps are worked out at the skin's older vertices alone."""
 
     def __post_init__(self) -> None:
         V = frozen("neutral", self.neutral, (None, 3)).shape[0]

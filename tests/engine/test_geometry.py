@@ -141,3 +141,17 @@ def test_sampling_outside_the_window_is_zero():
 def test_dome_normals_face_the_viewer():
     normals = geometry.vertex_normals(make_neutral(), make_topology().faces)
     assert (normals[:, 2] > 0).all()
+
+
+def test_edge_middles_tell_what_the_last_subdivision_added():
+    _, faces = grid_mesh(4)
+    split = geometry.midpoint_subdivision(faces, faces, 16, 16, 1)
+    count = 16 + len(split.vertex_edges[0])
+    middles = geometry.edge_middles(split.faces, count)
+    assert middles is not None
+    assert middles.first == 16
+    np.testing.assert_array_equal(np.sort(middles.ends, 1), np.sort(split.vertex_edges[0], 1))
+    assert geometry.edge_middles(faces, 16) is None, "nothing split these"
+    assert geometry.edge_middles(np.ascontiguousarray(split.faces[::-1]), count) is None
+    later_first = (count - 1 - split.faces).astype(np.int32)
+    assert geometry.edge_middles(later_first, count) is None, "the newer vertices have to follow the older ones"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,23 @@ def test_shares_are_continuous_in_the_weights(basis):
         path = [rig.pose(basis, a + t * (b - a)).map_weights for t in np.linspace(0, 1, 201, dtype=np.float32)]
         jumps = [np.abs(q - p).max() for p, q in itertools.pairwise(path)]
         assert max(jumps) < 0.25, "a step of 0.005 in the weights must not swap maps"
+
+
+def test_newer_vertices_share_as_the_ends_of_their_edge(basis):
+    rng = np.random.default_rng(4)
+    weights = (rng.uniform(0, 1, 51) * (rng.uniform(0, 1, 51) < 0.3)).astype(np.float32)
+    quick = rig.key_shares(basis, weights)
+    middles, skin = basis.middles, load_open_pack().topology.skin.vertices[1]
+    assert middles.first + len(middles.ends) == skin
+    assert middles.ends.max() < middles.first < 0.3 * skin
+    ends = basis.neutral[middles.ends].mean(1)
+    np.testing.assert_allclose(basis.neutral[middles.first : skin], ends, atol=0.6)  # mm; no edge is taken for another
+    np.testing.assert_allclose(quick[middles.first : skin], quick[middles.ends].mean(1), atol=1e-6)
+    assert (quick[skin:, 0] == 1).all(), "teeth and eyes have no detail"
+    whole = rig.key_shares(replace(basis, activation=basis.activation.copy(), middles=None), weights)
+    np.testing.assert_array_equal(quick[: middles.first], whole[: middles.first])
+    off = (quick - whole)[:skin]
+    assert np.sqrt((off**2).mean()) < 0.01
 
 
 def test_a_brow_key_leaves_the_chin_alone(basis):
