@@ -47,7 +47,7 @@ _SURE_MM = 0.04  # expected error at which the confidence is one half
 _INVENTED_KNEE_MM = 0.02  # folds far shallower than this do not lower the confidence
 _GUIDE_SEED = 0
 _WORN = 2.0  # how much deeper full compression makes folds in a photo, as a share of their depth at rest
-_RECIPE = 4  # part of the stored maps' names: raised when the same network and face give other maps
+_RECIPE = 5  # part of the stored maps' names: raised when the same network and face give other maps
 _DEEPEST_MM = 1.0
 
 _log = logging.getLogger(__name__)

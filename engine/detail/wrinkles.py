@@ -31,6 +31,10 @@ _STEADY_MM, _STEADY = 2.0, (0.55, 0.9)  # surroundings of a fold, and how alike 
 _WAVELENGTH_MM = (3.2, 6.4)  # between folds: thin skin beside eyes and lips, thick skin far from them
 _THICK_SKIN_MM = (6.0, 32.0)  # distance from eyes and mouth over which the wavelength grows
 
+# Skin on the ring muscle of the lips folds across the muscle's fibres alone, that is away from the lips: above and below
+# them, what shortens towards the lips, as in a smile, gets thicker and curls the lips instead.
+_RING_MUSCLE_MM, _ALONG_FIBRES = (8.0, 16.0), (0.35, 0.75)
+
 _LIP_SKIN_MM = (4.0, 12.0)  # distances from the mouth and from the eyes where thin skin gives way to fat
 _EYE_SKIN_MM = (12.0, 25.0)
 _BULGING = 0.7  # share of the folds that fat prevents
@@ -77,7 +81,8 @@ class WrinkleField:
         self._m = max(m, self._n // _FOLD_GRID)  # folds need a finer grid than the deformation that causes them
         position_mm = enlarged(position_mm, self._m)
         self._grid = SurfaceGrid(position_mm, skin, border=-(-self._m // m))
-        self._wavelength_mm, self._proneness = _skin_kind(skin, position_mm)
+        kind = _skin_kind(skin, position_mm)
+        self._wavelength_mm, self._proneness, self._ring = kind.wavelength_mm, kind.proneness, kind.ring
 
     def respond(self, deformation_mm: FloatArray) -> WrinkleResponse:
         """Folds for a deformation (m, m, 3) float32 mm, key expression minus neutral."""
@@ -87,7 +92,8 @@ class WrinkleField:
         folded = moved * _approach(strain.compression, _ONSET, _SATURATION)
         stretched = moved * _approach(strain.stretch, _STRETCH_ONSET, _STRETCH_SATURATION)
         gain = 1.0 + DEEPENED * folded - _SMOOTHED * stretched * (1.0 - folded)
-        return WrinkleResponse(self._relief(strain, folded * self._proneness), enlarged(gain, self._n))
+        folds = folded * self._proneness * self._across_fibres(strain)
+        return WrinkleResponse(self._relief(strain, folds), enlarged(gain, self._n))
 
     def at_rest(self, seen_mm: FloatArray, worn_mm: FloatArray | None, deepened: float = DEEPENED) -> FloatArray:
         """Relief (n, n) mm of the face at rest, from what a photo shows of it in an expression.
@@ -116,8 +122,18 @@ class WrinkleField:
         moved = _moved(self._grid, deformation_mm)
         present = smoothstep(strain.compression, *_GUIDED) * moved
         strength, cosine = self._waves(strain, present > 0)
-        profile = np.minimum(1.25 * strength, 1.0) * present * self._steady(strain) * _profile(cosine)
+        allowed = present * self._steady(strain) * self._across_fibres(strain)
+        profile = np.minimum(1.25 * strength, 1.0) * allowed * _profile(cosine)
         return FoldGuide(strain, np.asarray(profile, np.float32), moved, self._wavelength_mm, self._proneness)
+
+    def _across_fibres(self, strain: Strain) -> FloatArray:
+        """(m, m) in [0, 1]: 0 above and below the lips where folds would run along them.
+
+        Source:
+            Wrinkles stand across the fibres of the muscle below: Kraissl (1951); around the mouth, therefore, as rays.
+        """
+        upright = smoothstep(strain.direction[..., 1] ** 2, *_ALONG_FIBRES)
+        return np.asarray(1.0 - self._ring * upright, np.float32)
 
     def _steady(self, strain: Strain) -> FloatArray:
         """(m, m) in [0, 1]: 0 where the direction of compression flips, so that lines across it would break into lumps.
@@ -180,14 +196,25 @@ def _approach(value: FloatArray, onset: float, scale: float) -> FloatArray:
     return np.asarray(1.0 - np.exp(-np.maximum(value - onset, 0.0) / scale), np.float32)
 
 
-def _skin_kind(skin: BoolArray, position_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Distance between neighbouring folds (m, m) mm, and how readily the skin folds (m, m) in [0, 1]."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _SkinKind:
+    """(m, m) float32 each."""
+
+    wavelength_mm: FloatArray
+    """Distance between neighbouring folds."""
+    proneness: FloatArray
+    """How readily the skin folds, in [0, 1]."""
+    ring: FloatArray
+    """1 above and below the lips, on their ring muscle."""
+
+
+def _skin_kind(skin: BoolArray, position_mm: FloatArray) -> _SkinKind:
     m = len(position_mm)
     small = skin_at(skin, m)
     openings = Openings.of(small)
     thin, thick = _WAVELENGTH_MM
     if openings.mouth is None:
-        return np.full((m, m), thick, np.float32), np.ones((m, m), np.float32)
+        return _SkinKind(np.full((m, m), thick, np.float32), np.ones((m, m), np.float32), np.zeros((m, m), np.float32))
     texel_mm = mm_per_texel(position_mm, small)
 
     def distance_mm(hole: BoolArray) -> FloatArray:
@@ -198,7 +225,12 @@ def _skin_kind(skin: BoolArray, position_mm: FloatArray) -> tuple[FloatArray, Fl
     wavelength = thin + (thick - thin) * smoothstep(np.minimum(from_mouth, from_eyes), *_THICK_SKIN_MM)
     # Fat under cheeks and jaw lets them bulge where the forehead folds; thin skin at lips and eyes folds again.
     fat = smoothstep(from_mouth, *_LIP_SKIN_MM) * smoothstep(from_eyes, *_EYE_SKIN_MM) * _lower_face(openings, m)
-    return wavelength, np.asarray(1.0 - _BULGING * fat, np.float32)
+    down, right = np.gradient(blurred(from_mouth, 2.0))
+    upright = down**2 / np.maximum(
+        down**2 + right**2, 1e-12
+    )  # beside the corners of the mouth, skin folds as elsewhere
+    ring = upright * (1.0 - smoothstep(from_mouth, *_RING_MUSCLE_MM))
+    return _SkinKind(wavelength, np.asarray(1.0 - _BULGING * fat, np.float32), np.asarray(ring, np.float32))
 
 
 def _lower_face(openings: Openings, m: int) -> FloatArray:

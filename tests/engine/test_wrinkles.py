@@ -180,6 +180,34 @@ def test_guided_folds_end_where_their_direction_flips() -> None:
     assert strength(-1.5, 1.5) < 0.35 * min(strength(-40.0, -15.0), strength(15.0, 40.0))
 
 
+def test_around_the_lips_folds_stand_as_rays() -> None:
+    skin = WHOLE.copy()
+    skin[248:264, 205:307] = False  # a mouth, 40 mm wide
+    position = plane(M, 200.0)
+    field = WrinkleField(position, skin)
+
+    def strength(angle: float, above_mm: float, aside_mm: float) -> float:
+        profile = field.guide(_shortened(position, angle, 0.12)).profile
+        per_mm, middle = len(profile) / 200.0, len(profile) / 2
+        row, column = middle - (3.1 + above_mm) * per_mm, middle + aside_mm * per_mm
+        reach = 12.0 * per_mm
+        patch = profile[int(row - 2 * per_mm) : int(row + 2 * per_mm), int(column - reach) : int(column + reach)]
+        return float(np.abs(patch).mean())
+
+    along, upwards = 0.0, np.pi / 2
+    assert strength(upwards, 5.0, 0.0) < 0.1 * strength(upwards, 40.0, 0.0), "no folds along the lips"
+    assert strength(along, 5.0, 0.0) > 0.6 * strength(along, 40.0, 0.0)
+    assert strength(along, -3.1, 36.0) > 0.6 * strength(along, 40.0, 0.0), "beside the corner, as in a smile"
+    face = field.respond(_shortened(position, upwards, 0.12)).relief_mm
+    assert _rms(face, _rows(235, 243)) < 0.1 * _rms(face, _rows(100, 140))
+
+
+def _rows(first: int, last: int) -> np.ndarray:
+    region = np.zeros((N, N), bool)
+    region[first:last, 220:290] = True
+    return region
+
+
 def test_taut_skin_is_guided_to_no_folds() -> None:
     position = plane(M, 200.0)
 
