@@ -59,8 +59,12 @@ def see(
     vertices: FloatArray,
     chart: UvChart,
     not_skin: ByteArray | None = None,
+    misfit_mm: float = 0.0,
 ) -> Sight:
-    """Follow every texel of the chart into the photo; ``not_skin`` (H, W) uint8 is 255 where it shows something else."""
+    """Follow every texel of the chart into the photo; ``not_skin`` (H, W) uint8 is 255 where it shows something else.
+
+    Skin as near as ``misfit_mm`` to an outline, or to an edge that hides skin behind it, is not taken from the photo.
+    """
     pixels, depth = project(camera, vertices), depth_mm(camera, vertices)
     cosine = vertex_normals(vertices, topology.faces) @ rotation_matrix(camera.rotation)[2].astype(np.float32)
     values = np.column_stack([pixels, depth, cosine]).astype(np.float32)
@@ -68,7 +72,7 @@ def see(
     H, W = photo.image.shape[:2]
     x, y = texels[..., 0], texels[..., 1]
     border = np.minimum(np.minimum(x, np.float32(W) - x), np.minimum(y, np.float32(H) - y))  # px inside the photo
-    unoccluded, ground_mm = _unoccluded(pixels, depth, topology.faces, camera.scale_px_per_mm, texels)
+    unoccluded, ground_mm = _unoccluded(pixels, depth, topology.faces, camera.scale_px_per_mm, texels, misfit_mm)
     open_view = np.clip(border - 0.5, 0.0, 1.0) * unoccluded
     skin = np.ones(open_view.shape, np.float32)
     if not_skin is not None:
@@ -130,7 +134,7 @@ def _softened(visibility: FloatArray) -> FloatArray:
 
 
 def _unoccluded(
-    pixels: FloatArray, depth: FloatArray, faces: IntArray, px_per_mm: float, texels: FloatArray
+    pixels: FloatArray, depth: FloatArray, faces: IntArray, px_per_mm: float, texels: FloatArray, misfit_mm: float
 ) -> tuple[FloatArray, FloatArray]:
     """How far nothing else stands where a texel looks (R, R) in [0, 1], and its distance from the outline in mm.
 
@@ -140,6 +144,7 @@ def _unoccluded(
         faces: (F, 3).
         px_per_mm: scale of the photo.
         texels: (R, R, 4): photo x, y, depth and cosine of each texel.
+        misfit_mm: how far the outlines of fit and photo may lie apart, beyond what is usual.
     """
     import cv2
 
@@ -168,5 +173,8 @@ def _unoccluded(
         visible *= 1.0 - (0.5 if share == 1.0 else 1.0) * behind
     ground_mm = look_up(ground, look)
     margin_mm = np.maximum(_SILHOUETTE_MARGIN_MM * np.clip(1.2 - cosine, 0.0, 1.0), _MIXED_PX * zoom / px_per_mm)
-    visible *= np.clip(2.0 * ground_mm / margin_mm - 1.0, 0.0, 1.0)
+    visible *= np.clip(2.0 * ground_mm / (margin_mm + misfit_mm) - 1.0, 0.0, 1.0)
+    if misfit_mm > 0.0:  # a nose's ridge may show the cheek that it hides
+        edge_mm = np.float32(1.0 / px_per_mm) * distance_inside((edges <= _FAR_MM).astype(np.uint8))
+        visible *= np.clip(2.0 * look_up(edge_mm, look) / misfit_mm - 1.0, 0.0, 1.0)
     return np.asarray(visible, np.float32), ground_mm

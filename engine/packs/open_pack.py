@@ -174,14 +174,15 @@ class OpenPack:
         from engine.not_skin import not_skin
         from engine.rig import posed_vertices
         from engine.skin_mending import mended
-        from engine.unwrap import unwrap
+        from engine.unwrap import misfit_of, unwrap
         from engine.worn_folds import softened
 
         vertices = posed_vertices(rig, found.weights)
         eyes = read_eyes(photo, landmarks, found.camera)
         painted = toned_eyes(self.base_texture, self.eye_charts, eyes, skin_grey(photo, landmarks))
         hidden = not_skin(photo, landmarks, found.camera)
-        texture = unwrap(photo, found.camera, self.topology, vertices, painted, not_skin=hidden)
+        misfit_mm = misfit_of(found.error_dense)
+        texture = unwrap(photo, found.camera, self.topology, vertices, painted, not_skin=hidden, misfit_mm=misfit_mm)
         texture = mended(texture, self.topology, rig.neutral, np.arange(_DENSE_POINTS, dtype=np.int32))
         texture = softened(texture, self.topology, rig, found.weights)
         return texture, with_gaze(found, eyes, self.topology, vertices)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from engine.camera import project
 from engine.fields import push_pull
 from engine.rasterize import uv_points_px, uv_raster, uv_square_raster
 from engine.types import Part, Photo, Topology, UvWindow, WeakPerspective
-from engine.unwrap import atlas_size, unwrap
+from engine.unwrap import atlas_size, misfit_of, unwrap
 from tests.engine.dome import dome, photographed, turned
 
 SIZE = 512
@@ -79,6 +81,51 @@ def test_what_stands_behind_something_is_not_seen() -> None:
     assert visible[raster.covered & (z > 20) & (np.abs(x) < 15) & (np.abs(y) < 40.0)].min() > 0.9
     red, green, _ = np.moveaxis(texture.image[back].astype(int), -1, 0)
     assert (red < green).all()  # nothing of the front plate is smeared over the back
+
+
+def _moved(camera: WeakPerspective, right_mm: float) -> WeakPerspective:
+    shift = np.array([right_mm * camera.scale_px_per_mm, 0.0], np.float32)
+    return replace(camera, translation_px=camera.translation_px + shift)
+
+
+def test_a_fit_beside_the_photo_takes_no_background_where_it_knows_of_its_error() -> None:
+    topology, vertices = dome()
+    camera = turned(45.0)
+    skin_colour, wall = np.array([205.0, 150.0, 125.0]), (212, 162, 137)  # too like skin to be told by its colour
+
+    def even(position: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(skin_colour, position.shape).copy()
+
+    photo = photographed(topology, vertices, camera, even, background=wall)
+    _, skin = _expected(topology, vertices)
+
+    def of_the_wall(misfit_mm: float) -> int:
+        moved = _moved(camera, 3.0)
+        found = unwrap(photo, moved, topology, vertices, BASE, SIZE, misfit_mm=misfit_mm).image[skin]
+        return int((np.abs(found - skin_colour).max(-1) > 4).sum())
+
+    assert of_the_wall(0.0) > 50
+    assert of_the_wall(4.0) == 0
+
+
+def test_a_ridge_beside_the_photos_shows_nothing_of_what_it_hides() -> None:
+    topology, vertices = _two_plates()
+    camera = WeakPerspective(np.zeros(3, np.float32), 2.0, np.array([150, 150], np.float32))
+    photo = photographed(topology, vertices, camera, _red_in_front, (300, 300))
+    raster = uv_square_raster(topology, SIZE)
+    front = raster.covered & (raster.interpolate(vertices, topology.faces)[..., 2] > 20)
+
+    def of_the_back(misfit_mm: float) -> int:
+        found = unwrap(photo, _moved(camera, 2.0), topology, vertices, BASE, SIZE, misfit_mm=misfit_mm).image[front]
+        return int((found[:, 0] < found[:, 1]).sum())
+
+    assert of_the_back(0.0) > 50
+    assert of_the_back(4.5) == 0
+
+
+@pytest.mark.parametrize(("error", "misfit_mm"), [(0.012, 0.0), (0.035, 1.5), (0.2, 3.0), (float("nan"), 0.0)])
+def test_how_far_a_fit_may_be_off_is_read_from_its_error(error: float, misfit_mm: float) -> None:
+    assert misfit_of(error) == pytest.approx(misfit_mm, abs=0.01)
 
 
 def _red_in_front(position: np.ndarray) -> np.ndarray:
