@@ -111,9 +111,11 @@ class MainWindow(QMainWindow):
     def _say_what_is_shown(self) -> None:
         photo, face = self.session.photo, self.session.face
         if photo is not None and (face is None or photo is not face.photo):
-            self.say(f"Making a face of {photo.name} …")
+            self.say(f"{self.commands.note_on(photo)}Making a face of {photo.name} …")
+        elif face is not None:
+            self.say(f"{self.commands.note_on(face.photo)}{wording.describe_face(face)}")
         else:
-            self.say(_INVITATION if face is None else wording.describe_face(face))
+            self.say(_INVITATION)
 
     def _make_widgets(self) -> None:
         self.viewport = Viewport()
@@ -209,7 +211,7 @@ class MainWindow(QMainWindow):
         self.viewport.painted.connect(self._on_painted)
         for overlay in (self.card.centre, self.legend.place):
             self.viewport.resized.connect(overlay)
-        self.photo_panel.photo_dropped.connect(self.commands.open_source)
+        self.photo_panel.photos_dropped.connect(self.commands.open_first)
         self.photo_panel.open_requested.connect(self.commands.choose_photo)
         self.photo_panel.face_picked.connect(self.photos.pick_face)
         self.work.cancel_requested.connect(self.photos.cancel)
@@ -368,10 +370,10 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
-        source = incoming.photo_in(event.mimeData())
-        if source is not None:
+        sources = incoming.photos_in(event.mimeData())
+        if sources:
             event.acceptProposedAction()
-            self.commands.open_source(source)
+            self.commands.open_first(sources)
 
     def _restore(self) -> None:
         geometry, state = self.settings.value("geometry"), self.settings.value("docks")

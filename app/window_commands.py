@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from app import expression_text, help_dialogs, incoming
+from app import expression_text, help_dialogs, incoming, wording
 from app.problems import open_log_folder
 from engine.errors import AppError, ExportError
 from engine.types import Photo
@@ -36,10 +36,26 @@ class WindowCommands(QObject):
         self._camera_file = camera_file
         self._export: ExportController | None = None
         self._webcam: WebcamController | None = None
+        self._first_of: tuple[Path | Photo | None, int] = (None, 0)  # what was opened last, and of how many
+
+    @Slot(list)
+    def open_first(self, sources: Sequence[Path | Photo]) -> None:
+        """Open the first of what came at once; where there are more, the status line says so as long as it is shown."""
+        if sources:
+            self.open_source(sources[0])
+            self._first_of = sources[0], len(sources)
+            if len(sources) > 1:
+                self._window.say(wording.first_of(len(sources)))
+
+    def note_on(self, photo: Photo) -> str:
+        """What the status line says before all else about a photo that came with others, which were left alone."""
+        source, count = self._first_of
+        return f"{wording.first_of(count)} " if count > 1 and photo.path == source else ""
 
     @Slot(Path)
     def open_source(self, source: Path | Photo) -> None:
         """Start turning a file or a picture into the shown face."""
+        self._first_of = source, 1
         if isinstance(source, Photo):
             self._window.photos.open_photo(source)
         else:
@@ -66,11 +82,10 @@ class WindowCommands(QObject):
     @Slot()
     def paste(self) -> None:
         """Open the picture in the clipboard."""
-        source = incoming.photo_in(QGuiApplication.clipboard().mimeData())
-        if source is None:
+        sources = incoming.photos_in(QGuiApplication.clipboard().mimeData())
+        self.open_first(sources)
+        if not sources:
             self._window.say("There is no picture in the clipboard. Copy one first, then paste it here.")
-        else:
-            self.open_source(source)
 
     @Slot()
     def open_webcam(self) -> None:

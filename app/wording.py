@@ -31,6 +31,11 @@ def advice(face: FaceAsset) -> tuple[str, ...]:
     return ("'Adjust points' moves those that are in the wrong place.",) if doubtful else ()
 
 
+def first_of(count: int) -> str:
+    """What became of several files at once."""
+    return f"The first of {count} files was taken; for a whole folder: main.py --input FOLDER --output FOLDER."
+
+
 def describe_photo(photo: Photo) -> str:
     """Name and size of a photo."""
     H, W, _ = photo.image.shape

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QColor, QDropEvent, QGuiApplication, QImage
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMessageBox, QPushButton
 
-from app import incoming
 from app.version import version
 from engine.errors import NoFaceFound
 from engine.expressions import SHAPE_INDEX
@@ -113,38 +112,6 @@ def test_a_photo_without_a_face_is_said_with_a_next_step_and_nothing_is_lost(wit
     dialog.accept()
     assert with_face.session.face is face
     assert with_face.session.photo is face.photo
-
-
-def test_a_dropped_file_is_opened(window, qtbot, tmp_path):
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "dropped.jpg"))])
-    event = QDropEvent(
-        QPointF(600, 400), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    )
-    assert incoming.holds_photo(mime)
-    window.dropEvent(event)
-    assert event.isAccepted()
-    qtbot.waitUntil(lambda: window.session.face is not None)
-    assert window.session.face.photo.name == "dropped.jpg"
-
-
-def test_a_copied_picture_is_pasted(window, qtbot):
-    copied = QImage(40, 30, QImage.Format.Format_ARGB32)
-    copied.fill(QColor(200, 100, 50))
-    copied.setPixelColor(0, 0, QColor(0, 0, 0, 0))
-    QGuiApplication.clipboard().setImage(copied)
-    window.commands.paste()
-    qtbot.waitUntil(lambda: window.session.face is not None)
-    image = window.session.face.photo.image
-    assert image.shape == (30, 40, 3)
-    assert tuple(image[20, 20]) == (200, 100, 50)
-    assert tuple(image[0, 0]) == (255, 255, 255)  # see-through
-
-
-def test_pasting_nothing_is_said(window):
-    QGuiApplication.clipboard().setText("only words")
-    window.commands.paste()
-    assert "no picture" in window.message.sentence
 
 
 def test_opened_photos_are_in_the_recent_menu(window, engine, qtbot, tmp_path):
