@@ -31,15 +31,14 @@ from app.view_controller import ViewController
 from app.window_commands import WindowCommands
 from engine.errors import AppError
 from engine.mesh_lines import lines_over_photo
-from engine.trust import LEGEND
 from engine.types import FaceAsset, Photo, Progress
+from widgets.colour_legend import ColourLegend
 from widgets.detail_panel import DetailPanel
 from widgets.elided_label import ElidedLabel
 from widgets.expression_panel import ExpressionPanel
 from widgets.overlay import OverlayCard
 from widgets.photo_panel import PhotoPanel
 from widgets.progress_bar import WorkBar
-from widgets.trust_legend import TrustLegend
 from widgets.view_panel import ViewPanel
 from widgets.viewport import Viewport
 
@@ -120,7 +119,7 @@ class MainWindow(QMainWindow):
     def _make_widgets(self) -> None:
         self.viewport = Viewport()
         self.card = OverlayCard(self.viewport)
-        self.legend = TrustLegend(LEGEND, self.viewport)
+        self.legend = ColourLegend(self.viewport)
         self.setCentralWidget(self.viewport)
         self.photo_panel = PhotoPanel(self)
         self.view_panel = ViewPanel()
@@ -305,7 +304,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _update_legend(self) -> None:
-        self.legend.set_shown(self.session.view.confidence and self.session.face is not None)
+        self.legend.set_entries(() if self.session.face is None else wording.legend(self.session.view))
 
     @Slot(object)
     def _on_progress_changed(self, progress: Progress | None) -> None:

@@ -179,6 +179,14 @@ def test_confidence_colours_the_face_and_says_what_they_mean(with_face, qtbot):
     assert not with_face.legend.isVisible()
 
 
+def test_the_relief_look_says_what_its_colours_mean(with_face):
+    with_face.commands.edit_view(look="map")
+    assert with_face.legend.isVisible()
+    assert "0.5&nbsp;mm&nbsp;in" in with_face.legend.text()
+    with_face.commands.edit_view(look="texture")
+    assert not with_face.legend.isVisible()
+
+
 def test_the_view_can_be_saved_as_a_picture(with_face, monkeypatch, tmp_path):
     target = tmp_path / "view.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(target), ""))
