@@ -38,10 +38,10 @@ def first_of(count: int) -> str:
 
 
 def legend(view: ViewOptions) -> tuple[tuple[tuple[int, int, int], str], ...]:
-    """Colours (sRGB) that a face wears, and what they mean."""
+    """The colours (sRGB) that the face wears in this view, and what they mean."""
     if view.look == "map":
         return relief_colours.LEGEND
-    return trust.LEGEND if view.confidence else ()
+    return trust.LEGEND if view.confidence and view.look == "texture" else ()  # the texture carries these colours
 
 
 def describe_photo(photo: Photo) -> str:
