@@ -34,20 +34,18 @@ def samples() -> list[Sample]:
 
 
 def holds_photo(mime: QMimeData) -> bool:
-    """Whether ``photo_in`` would find something."""
+    """Whether ``photos_in`` would find something."""
     return mime.hasImage() or any(url.isLocalFile() for url in mime.urls())
 
 
-def photo_in(mime: QMimeData) -> Path | Photo | None:
-    """The first file, else the picture itself, else None."""
-    for url in mime.urls():
-        if url.isLocalFile():
-            return Path(url.toLocalFile())
-    if mime.hasImage():
+def photos_in(mime: QMimeData) -> list[Path | Photo]:
+    """All files, else the picture itself, else nothing."""
+    files: list[Path | Photo] = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if not files and mime.hasImage():
         image = mime.imageData()
         if isinstance(image, QImage) and not image.isNull():
-            return photo_from_image(image, "pasted.png")
-    return None
+            return [photo_from_image(image, "pasted.png")]
+    return files
 
 
 def photo_from_image(picture: QImage, name: str) -> Photo:

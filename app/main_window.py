@@ -31,15 +31,14 @@ from app.view_controller import ViewController
 from app.window_commands import WindowCommands
 from engine.errors import AppError
 from engine.mesh_lines import lines_over_photo
-from engine.trust import LEGEND
 from engine.types import FaceAsset, Photo, Progress
+from widgets.colour_legend import ColourLegend
 from widgets.detail_panel import DetailPanel
 from widgets.elided_label import ElidedLabel
 from widgets.expression_panel import ExpressionPanel
 from widgets.overlay import OverlayCard
 from widgets.photo_panel import PhotoPanel
 from widgets.progress_bar import WorkBar
-from widgets.trust_legend import TrustLegend
 from widgets.view_panel import ViewPanel
 from widgets.viewport import Viewport
 
@@ -111,14 +110,16 @@ class MainWindow(QMainWindow):
     def _say_what_is_shown(self) -> None:
         photo, face = self.session.photo, self.session.face
         if photo is not None and (face is None or photo is not face.photo):
-            self.say(f"Making a face of {photo.name} …")
+            self.say(f"{self.commands.note_on(photo)}Making a face of {photo.name} …")
+        elif face is not None:
+            self.say(f"{self.commands.note_on(face.photo)}{wording.describe_face(face)}")
         else:
-            self.say(_INVITATION if face is None else wording.describe_face(face))
+            self.say(_INVITATION)
 
     def _make_widgets(self) -> None:
         self.viewport = Viewport()
         self.card = OverlayCard(self.viewport)
-        self.legend = TrustLegend(LEGEND, self.viewport)
+        self.legend = ColourLegend(self.viewport)
         self.setCentralWidget(self.viewport)
         self.photo_panel = PhotoPanel(self)
         self.view_panel = ViewPanel()
@@ -209,7 +210,7 @@ class MainWindow(QMainWindow):
         self.viewport.painted.connect(self._on_painted)
         for overlay in (self.card.centre, self.legend.place):
             self.viewport.resized.connect(overlay)
-        self.photo_panel.photo_dropped.connect(self.commands.open_source)
+        self.photo_panel.photos_dropped.connect(self.commands.open_first)
         self.photo_panel.open_requested.connect(self.commands.choose_photo)
         self.photo_panel.face_picked.connect(self.photos.pick_face)
         self.work.cancel_requested.connect(self.photos.cancel)
@@ -303,7 +304,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _update_legend(self) -> None:
-        self.legend.set_shown(self.session.view.confidence and self.session.face is not None)
+        self.legend.set_entries(() if self.session.face is None else wording.legend(self.session.view))
 
     @Slot(object)
     def _on_progress_changed(self, progress: Progress | None) -> None:
@@ -368,10 +369,10 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
-        source = incoming.photo_in(event.mimeData())
-        if source is not None:
+        sources = incoming.photos_in(event.mimeData())
+        if sources:
             event.acceptProposedAction()
-            self.commands.open_source(source)
+            self.commands.open_first(sources)
 
     def _restore(self) -> None:
         geometry, state = self.settings.value("geometry"), self.settings.value("docks")

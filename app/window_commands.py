@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtGui import QGuiApplication, QImageWriter
-from PySide6.QtWidgets import QFileDialog, QMessageBox
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog
 
-from app import expression_text, help_dialogs, incoming
+from app import expression_text, help_dialogs, incoming, wording
 from app.problems import open_log_folder
-from engine.errors import AppError, ExportError
+from engine.errors import AppError
 from engine.types import Photo
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from app.webcam_controller import WebcamController
 
 _PHOTO_FILTER = "Photos (*.jpg *.jpeg *.png *.webp *.heic *.heif *.bmp *.tif *.tiff *.gif);;All files (*)"
-_PICTURE_FILTER = "Pictures (*.png *.jpg)"
 _FOLDER_KEY = "photo_folder"
 
 
@@ -36,10 +35,26 @@ class WindowCommands(QObject):
         self._camera_file = camera_file
         self._export: ExportController | None = None
         self._webcam: WebcamController | None = None
+        self._first_of: tuple[Path | Photo | None, int] = (None, 0)  # what was opened last, and of how many
+
+    @Slot(list)
+    def open_first(self, sources: Sequence[Path | Photo]) -> None:
+        """Open the first of what came at once; where there are more, the status line says so as long as it is shown."""
+        if sources:
+            self.open_source(sources[0])
+            self._first_of = sources[0], len(sources)
+            if len(sources) > 1:
+                self._window.say(wording.first_of(len(sources)))
+
+    def note_on(self, photo: Photo) -> str:
+        """What the status line says before all else about a photo that came with others, which were left alone."""
+        source, count = self._first_of
+        return f"{wording.first_of(count)} " if count > 1 and photo.path == source else ""
 
     @Slot(Path)
     def open_source(self, source: Path | Photo) -> None:
         """Start turning a file or a picture into the shown face."""
+        self._first_of = source, 1
         if isinstance(source, Photo):
             self._window.photos.open_photo(source)
         else:
@@ -66,11 +81,10 @@ class WindowCommands(QObject):
     @Slot()
     def paste(self) -> None:
         """Open the picture in the clipboard."""
-        source = incoming.photo_in(QGuiApplication.clipboard().mimeData())
-        if source is None:
+        sources = incoming.photos_in(QGuiApplication.clipboard().mimeData())
+        self.open_first(sources)
+        if not sources:
             self._window.say("There is no picture in the clipboard. Copy one first, then paste it here.")
-        else:
-            self.open_source(source)
 
     @Slot()
     def open_webcam(self) -> None:
@@ -107,27 +121,9 @@ class WindowCommands(QObject):
     @Slot()
     def save_picture(self) -> None:
         """Save what the viewport shows."""
-        face = self._window.session.face
-        name = f"{Path(face.photo.name).stem}_view.png" if face else "view.png"
-        chosen, _ = QFileDialog.getSaveFileName(self._window, "Save Picture of the View", name, _PICTURE_FILTER)
-        if not chosen:
-            return
-        target = _picture_file(Path(chosen))
-        if target != Path(chosen) and target.exists() and not self._may_replace(target):
-            return
-        if self._window.viewport.picture().save(str(target)):
-            self._window.say(f"Saved {target.name}.")
-        else:
-            self._window.problems.report(ExportError(f"{target.name} could not be written.", "Choose another folder."))
+        from app.view_picture import save_picture
 
-    def _may_replace(self, path: Path) -> bool:
-        """Ask; the system's dialog has asked for the name that was typed, not for this one."""
-        buttons = QMessageBox.StandardButton
-        text = f"{path.name} exists already. Replace it?"
-        answer = QMessageBox.question(
-            self._window, "Save Picture of the View", text, buttons.Yes | buttons.No, buttons.No
-        )
-        return answer == buttons.Yes
+        save_picture(self._window)
 
     def edit_view(self, **changes: Any) -> None:
         """Change some of the session's ViewOptions."""
@@ -203,9 +199,3 @@ class WindowCommands(QObject):
         for view in ("front", "three-quarter", "side", "reset"):
             handlers[view] = partial(views.look_from, view)
         return handlers
-
-
-def _picture_file(chosen: Path) -> Path:
-    """The chosen file, with .png behind a name that does not end in a kind of picture that can be written."""
-    kinds = {bytes(kind.data()).decode() for kind in QImageWriter.supportedImageFormats()}
-    return chosen if chosen.suffix.lower().lstrip(".") in kinds else chosen.with_name(f"{chosen.name}.png")

@@ -1,10 +1,11 @@
-"""Sentences of the status line."""
+"""Sentences of the status line, and the words of the legend."""
 
 from __future__ import annotations
 
 import math
 
-from engine.types import FaceAsset, Photo
+from engine import relief_colours, trust
+from engine.types import FaceAsset, Photo, ViewOptions
 
 _POOR_ERROR, _POOR_FACE_SCORE = 0.05, 3.5  # where the engine's own warnings begin
 
@@ -29,6 +30,18 @@ def advice(face: FaceAsset) -> tuple[str, ...]:
     error = fit.error_dense if math.isfinite(fit.error_dense) else fit.error68
     doubtful = error > _POOR_ERROR or face.landmarks.box.face_score < _POOR_FACE_SCORE
     return ("'Adjust points' moves those that are in the wrong place.",) if doubtful else ()
+
+
+def first_of(count: int) -> str:
+    """What became of several files at once."""
+    return f"The first of {count} files was taken; for a whole folder: main.py --input FOLDER --output FOLDER."
+
+
+def legend(view: ViewOptions) -> tuple[tuple[tuple[int, int, int], str], ...]:
+    """The colours (sRGB) that the face wears in this view, and what they mean."""
+    if view.look == "map":
+        return relief_colours.LEGEND
+    return trust.LEGEND if view.confidence and view.look == "texture" else ()  # the texture carries these colours
 
 
 def describe_photo(photo: Photo) -> str:

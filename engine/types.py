@@ -244,7 +244,7 @@ class EdgeMiddles:
         frozen("ends", self.ends, (None, 2), np.int32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class RigBasis:
     """What turns 51 weights into a mesh and into shares of the key maps, for one person."""
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from engine.arrays import ByteArray, FloatArray, check
 from engine.detail.bands import CUTOFFS_MM
 from engine.expressions import ALL_KEY_NAMES, KEY_NAMES
+from engine.relief_colours import RANGE_MM, STOPS
 from engine.types import FaceAsset
 from widgets.detail_strengths import DetailStrengths
 from widgets.plotting import when_plotting_is_ready
@@ -29,18 +30,7 @@ from widgets.style import GAP_PX, MARGIN_PX, PANEL, TEXT, named
 STATIC, BLENDED = "static", "blended"
 """Choices besides the names of the key expressions."""
 
-DIVERGING: tuple[tuple[float, tuple[int, int, int]], ...] = (
-    (0.0, (150, 205, 255)),
-    (0.25, (40, 110, 200)),
-    (0.5, (36, 39, 45)),
-    (0.75, (200, 70, 50)),
-    (1.0, (255, 200, 150)),
-)
-"""Blue = in, grey = on the surface, red = out; equally light on both sides of zero, for eyes that mix up the hues."""
-
-FULL_SCALE_PERCENTILE = 99.5  # a few extreme pixels must not hide the wrinkles
-SMALLEST_SCALE_MM = 0.01
-
+_TABLE_COLOURS = 513  # 2 micrometres each; an odd number, so that no depth at all is exactly neutral
 _LEAST_PICTURE_PX = 190  # the map itself and its scale
 
 _EMPTY = "The wrinkles and pores of a face appear here."
@@ -195,7 +185,8 @@ class DetailPanel(QWidget):
         plot.setMenuEnabled(False)
         plot.setAspectLocked(True)
         plot.invertY(True)  # row 0 at the forehead
-        places, colours = zip(*DIVERGING, strict=True)
+        depths_mm, colours = zip(*STOPS, strict=True)
+        places = 0.5 + 0.5 * np.array(depths_mm) / RANGE_MM
         colour_map = pyqtgraph.ColorMap(places, np.array(colours, np.uint8))
         self._image = pyqtgraph.ImageItem(axisOrder="row-major", autoDownsample=True)
         plot.addItem(self._image)
@@ -203,7 +194,7 @@ class DetailPanel(QWidget):
         self._overlay.setZValue(1)  # above the map
         plot.addItem(self._overlay)
         self._bar = pyqtgraph.ColorBarItem(
-            values=(-1, 1),
+            values=(-RANGE_MM, RANGE_MM),
             width=12,
             colorMap=colour_map,
             interactive=False,
@@ -211,8 +202,9 @@ class DetailPanel(QWidget):
         )
         self._bar.axis.enableAutoSIPrefix(False)  # 0.1 mm, not 100 (x0.001)
         self._bar.layout.setContentsMargins(16, 6, 16, 0)  # room for the numbers at both ends
-        self._bar.setToolTip("mm: blue in, red out")
+        self._bar.setToolTip("mm: blue in, orange out; the same colours as in the 3D view's Relief look")
         self._bar.setImageItem(self._image, insert_in=plot)
+        self._image.setLookupTable(colour_map.getLookupTable(nPts=_TABLE_COLOURS))
         self._mark = pyqtgraph.TargetItem(movable=False, size=14, pen=pyqtgraph.mkPen(TEXT, width=1.5))
         self._mark.setZValue(2)
         self._mark.hide()
@@ -262,9 +254,7 @@ class DetailPanel(QWidget):
         if shown is not self._shown:
             first = self._shown is None or self._shown.shape != shown.shape
             self._shown = shown
-            scale_mm = _full_scale_mm(shown)
             self._image.setImage(shown, autoLevels=False)
-            self._bar.setLevels((-scale_mm, scale_mm))
             if first:
                 self._reset_view()
         self._stack.setCurrentWidget(self._view)
@@ -310,10 +300,3 @@ def depth_text(depth_mm: float) -> str:
 
 def _title(key_name: str) -> str:
     return key_name.replace("_", " ")
-
-
-def _full_scale_mm(map_mm: FloatArray) -> float:
-    """Depth at the ends of the colour bar: symmetric, rounded to two digits so that the ticks are readable."""
-    sample = np.abs(map_mm[::2, ::2])  # a quarter of the pixels: a tenth of the time
-    depth = max(float(np.percentile(sample, FULL_SCALE_PERCENTILE)), SMALLEST_SCALE_MM)
-    return float(f"{depth:.1e}") if np.isfinite(depth) else 1.0

@@ -50,7 +50,7 @@ CLOSE = 0.4  # of the view's height that a face must fill for its points to be d
 class PhotoPanel(QWidget):
     """Shows a photo and the points on it; reports dropped files, picked faces and points placed by hand."""
 
-    photo_dropped = Signal(Path)
+    photos_dropped = Signal(list)  # of Paths
     face_picked = Signal(object)  # FaceBox, one of Landmarks.others
     open_requested = Signal()
     adjust_requested = Signal()  # answer with begin_points
@@ -186,21 +186,19 @@ class PhotoPanel(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept local files; what is in them is for the engine to say."""
-        if self._dropped_file(event) is not None:
+        if self._dropped_files(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Report the first dropped file."""
-        path = self._dropped_file(event)
-        if path is not None:
+        """Report the dropped files."""
+        paths = self._dropped_files(event)
+        if paths:
             event.acceptProposedAction()
-            self.photo_dropped.emit(path)
+            self.photos_dropped.emit(paths)
 
     @staticmethod
-    def _dropped_file(event: QDropEvent) -> Path | None:
-        files = (url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile())
-        first = next(files, None)
-        return Path(first) if first else None
+    def _dropped_files(event: QDropEvent) -> list[Path]:
+        return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
 
     def _build_layout(self) -> None:
         self._stack = QStackedLayout()

@@ -26,7 +26,7 @@ from widgets.style import GAP_PX, MARGIN_PX, heading, named
 LOOKS: tuple[tuple[str, str, str], ...] = (
     ("texture", "Photo", "The photo's colours on the face"),
     ("clay", "Clay", "Grey: the shape alone"),
-    ("map", "Relief", "The displacement map in false colours: blue in, red out"),
+    ("map", "Relief", "The displacement map in false colours: blue in, orange out; the legend lies below the face"),
 )
 """Look of ViewOptions, its name, its tooltip."""
 

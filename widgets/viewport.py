@@ -109,11 +109,31 @@ class Viewport(QOpenGLWidget):
             self._coming = state
             self._next_step.start()
 
-    def picture(self) -> QImage:
-        """The newest state as it would be on the screen; (H, W) device pixels."""
+    def picture(self, size_px: tuple[int, int] | None = None) -> QImage:
+        """The newest state as it would be on the screen, (H, W) device pixels; or drawn anew, smoothly, at (W, H).
+
+        Raises:
+            GpuError: nothing can be drawn, or not at this size.
+        """
         self._state = self._newest()
         self._drop_steps()
-        return self.grabFramebuffer()
+        return self.grabFramebuffer() if size_px is None else self._drawn(size_px)
+
+    def _drawn(self, size_px: tuple[int, int]) -> QImage:
+        from engine.render.offscreen import draw_image
+        from engine.render.state import RenderState
+
+        self.makeCurrent()
+        try:
+            renderer = self._ensure_renderer()
+            if renderer is None:
+                raise self._problem or _no_opengl("This display offers no OpenGL.")
+            self._rehearsal = None  # begun anew: this picture takes its place on the GPU
+            rows = draw_image(renderer, replace(self._state or RenderState(), interactive=False), size_px)
+        finally:
+            self.doneCurrent()
+        self.update()  # what was being prepared for the screen is there now
+        return QImage(rows.data, *size_px, 3 * size_px[0], QImage.Format.Format_RGB888).copy()
 
     @Slot()
     def _take_step(self) -> None:

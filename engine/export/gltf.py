@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from engine.export import pictures
 from engine.export.mesh import ExportMesh, export_mesh
 from engine.expressions import SHAPE_NAMES
 from engine.geometry import VertexNormals, corner_vertices
-from engine.types import FaceAsset, Topology
+from engine.types import FaceAsset, RigBasis, Topology
 
 _M_PER_MM = np.float32(0.001)  # glTF knows no other unit than the metre
 _UNMOVED_M = 1e-6  # a micrometre: smaller moves of a shape are left out
@@ -50,6 +51,10 @@ _SURFACES = (
     _Surface("eyes", ("eye",), 0.1, False),  # wet, so that they catch lights
     _Surface("mouth", ("mouth",), 0.3, True),
 )
+
+
+_GEOMETRY_BYTES: WeakKeyDictionary[RigBasis, tuple[Topology, int]] = WeakKeyDictionary()
+"""By rig, for as long as it lives: with which topology, and how many bytes its file has without a texture."""
 
 
 @dataclass(slots=True)
@@ -193,9 +198,17 @@ def glb_file(face: FaceAsset, weights: FloatArray, name: str, *, texture: bool =
 
 def glb_size(face: FaceAsset, *, texture: bool = True) -> int:
     """About how many bytes ``glb_file`` makes: exactly, but for the texture."""
-    still = np.zeros(len(SHAPE_NAMES), np.float32)
-    geometry = sum(map(len, glb_file(face, still, "", texture=False)))
-    return geometry + (pictures.jpeg_size(face.texture.image) if texture else 0)
+    return _geometry_bytes(face) + (pictures.jpeg_size(face.texture.image) if texture else 0)
+
+
+def _geometry_bytes(face: FaceAsset) -> int:
+    """Bytes of all but the texture: counted on a file that is made once per rig, as only that says how much turns."""
+    topology, size = _GEOMETRY_BYTES.get(face.rig, (None, 0))
+    if topology is not face.topology:
+        still = np.zeros(len(SHAPE_NAMES), np.float32)
+        size = sum(map(len, glb_file(face, still, "", texture=False)))
+        _GEOMETRY_BYTES[face.rig] = face.topology, size
+    return size
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ class Program:
     def set(self, **uniforms: Uniform) -> None:
         """Set uniforms by name. A square float array is a matrix with the usual row-times-column meaning.
 
-        Integer arrays (n, 2..4) are arrays of vectors.
+        Other arrays (n, 2..4) are arrays of vectors, and arrays (n,) of numbers.
 
         Raises:
             ValueError: the shader sources declare no such uniform.
@@ -66,8 +66,8 @@ class Program:
             if not isinstance(member, moderngl.Uniform):
                 continue  # declared, but this driver optimised it away
             if isinstance(value, np.ndarray):
-                columns_first = value.T if value.dtype == np.float32 else value  # OpenGL stores matrices by columns
-                member.write(np.ascontiguousarray(columns_first))
+                is_matrix = value.dtype == np.float32 and value.shape[0] == value.shape[-1]
+                member.write(np.ascontiguousarray(value.T if is_matrix else value))  # OpenGL stores matrices by columns
             else:
                 member.value = value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 import moderngl
@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.arrays import ByteArray, FloatArray
 from engine.camera import OrbitCamera, clip_from_model_photo, rotation_matrix
+from engine.relief_colours import STOPS
 from engine.render.blend import MapBlender
 from engine.render.draft import DraftBuffer, draws_in_software
 from engine.render.mesh import FaceMesh
@@ -20,8 +21,11 @@ from engine.steps import finished
 from engine.types import FaceAsset, Part, Pose, ViewOptions, WeakPerspective
 
 LOOKS = ("texture", "clay", "map")
-MAP_RANGE_MM = 0.5
-"""Displacement at which the false colours of the 'map' look are full."""
+_DEFINES = {"STOP_COUNT": len(STOPS)}
+_RELIEF_COLOURS = {
+    "stop_depths_mm": np.array([depth for depth, _ in STOPS], np.float32),
+    "stop_colors": np.array([colour for _, colour in STOPS], np.float32) / np.float32(255),
+}
 
 _PART_KINDS = {"skin": 0, "eye": 1}  # as the shaders number them; all others are insides
 _INSIDE = 2
@@ -53,8 +57,10 @@ class FaceRenderer:
             GpuError: the driver refuses a shader.
         """
         self.ctx = ctx
-        self._looks = {look: Program(ctx, "face.vert", f"face_{look}.frag", {"ONLY_SKIN": 1}) for look in LOOKS}
-        self._inner_looks = {look: Program(ctx, "face.vert", f"face_{look}.frag") for look in LOOKS}
+        self._looks, self._inner_looks = (
+            {look: Program(ctx, "face.vert", f"face_{look}.frag", {**_DEFINES, **more}) for look in LOOKS}
+            for more in ({"ONLY_SKIN": 1}, {})
+        )
         self._wireframe = Program(ctx, "wireframe.vert", "wireframe.frag")
         self._background = Program(ctx, "screen.vert", "background.frag")
         self._photo_program = Program(ctx, "screen.vert", "photo.frag")
@@ -267,10 +273,10 @@ def _camera_uniforms(eye: _Eye) -> dict[str, FloatArray | float]:
     }
 
 
-def _look_uniforms(view: ViewOptions) -> dict[str, int | float]:
+def _look_uniforms(view: ViewOptions) -> Mapping[str, int | FloatArray]:
     if view.look == "texture":
         return {"skin_texture": _PICTURE_UNIT, "unlit": view.unlit}
-    return {"map_range_mm": MAP_RANGE_MM} if view.look == "map" else {}
+    return _RELIEF_COLOURS if view.look == "map" else {}
 
 
 def _light_direction(view: ViewOptions) -> tuple[float, float, float]:

@@ -65,6 +65,20 @@ def test_the_legend_goes_and_comes_with_the_face(with_face):
     assert with_face.legend.isVisible()
 
 
+def test_the_legend_of_seen_and_invented_skin_is_there_with_its_colours_alone(with_face):
+    with_face.actions_by_key["confidence"].trigger()
+    words = with_face.legend.text()
+    assert "invented" in words
+    with_face.actions_by_key["look_clay"].trigger()
+    assert not with_face.legend.isVisible()
+    with_face.actions_by_key["look_map"].trigger()
+    assert "invented" not in with_face.legend.text()
+    with_face.actions_by_key["look_texture"].trigger()
+    assert with_face.legend.isVisible()
+    assert with_face.legend.text() == words
+    assert ticked(with_face) == {"look_texture", "confidence"}
+
+
 def test_what_acts_on_the_face_waits_until_the_points_are_placed(with_face, qtbot):
     jaw, keys = SHAPE_INDEX["jawOpen"], ("export", "undo", "redo", "adjust_points")
     with_face.expressions.edit_weight(jaw, 0.9)

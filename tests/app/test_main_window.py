@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QColor, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMessageBox, QPushButton
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 
-from app import incoming
 from app.version import version
 from engine.errors import NoFaceFound
 from engine.expressions import SHAPE_INDEX
@@ -115,38 +114,6 @@ def test_a_photo_without_a_face_is_said_with_a_next_step_and_nothing_is_lost(wit
     assert with_face.session.photo is face.photo
 
 
-def test_a_dropped_file_is_opened(window, qtbot, tmp_path):
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "dropped.jpg"))])
-    event = QDropEvent(
-        QPointF(600, 400), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    )
-    assert incoming.holds_photo(mime)
-    window.dropEvent(event)
-    assert event.isAccepted()
-    qtbot.waitUntil(lambda: window.session.face is not None)
-    assert window.session.face.photo.name == "dropped.jpg"
-
-
-def test_a_copied_picture_is_pasted(window, qtbot):
-    copied = QImage(40, 30, QImage.Format.Format_ARGB32)
-    copied.fill(QColor(200, 100, 50))
-    copied.setPixelColor(0, 0, QColor(0, 0, 0, 0))
-    QGuiApplication.clipboard().setImage(copied)
-    window.commands.paste()
-    qtbot.waitUntil(lambda: window.session.face is not None)
-    image = window.session.face.photo.image
-    assert image.shape == (30, 40, 3)
-    assert tuple(image[20, 20]) == (200, 100, 50)
-    assert tuple(image[0, 0]) == (255, 255, 255)  # see-through
-
-
-def test_pasting_nothing_is_said(window):
-    QGuiApplication.clipboard().setText("only words")
-    window.commands.paste()
-    assert "no picture" in window.message.sentence
-
-
 def test_opened_photos_are_in_the_recent_menu(window, engine, qtbot, tmp_path):
     photo = tmp_path / "anna & co.jpg"
     photo.write_bytes(b"any")
@@ -212,51 +179,12 @@ def test_confidence_colours_the_face_and_says_what_they_mean(with_face, qtbot):
     assert not with_face.legend.isVisible()
 
 
-def test_the_view_can_be_saved_as_a_picture(with_face, monkeypatch, tmp_path):
-    target = tmp_path / "view.png"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(target), ""))
-    with_face.commands.save_picture()
-    saved = QImage(str(target))
-    ratio = with_face.viewport.devicePixelRatio()
-    assert saved.width() == round(ratio * with_face.viewport.width())
-    assert with_face.message.sentence == "Saved view.png."
-    target = tmp_path / "no such folder" / "view.png"
-    with_face.commands.save_picture()
-    problem = next(iter(with_face.findChildren(QMessageBox)), None)
-    QApplication.processEvents()
-    problem = problem or with_face.findChildren(QMessageBox)[0]
-    assert "could not be written" in problem.text()
-    problem.accept()
-
-
-@pytest.mark.parametrize(
-    ("typed", "written"), [("pic", "pic.png"), ("pic.v2", "pic.v2.png"), ("pic.JPG", "pic.JPG"), ("pic.png", "pic.png")]
-)
-def test_a_picture_without_a_kind_becomes_a_png(with_face, monkeypatch, tmp_path, typed, written):
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / typed), ""))
-    with_face.commands.save_picture()
-    assert with_face.message.sentence == f"Saved {written}."
-    assert not QImage(str(tmp_path / written)).isNull()
-
-
-@pytest.mark.parametrize(("answer", "replaced"), [("No", False), ("Yes", True)])
-def test_a_picture_that_the_added_ending_would_replace_is_asked_for(
-    with_face, qtbot, monkeypatch, tmp_path, answer, replaced
-):
-    """The system's dialog has asked for 'pic', which is not there."""
-    (tmp_path / "pic.png").write_text("precious")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / "pic"), ""))
-    said = []
-
-    def press() -> None:
-        box = dialog_of(with_face, qtbot)
-        said.append(box.text())
-        box.button(getattr(QMessageBox.StandardButton, answer)).click()
-
-    QTimer.singleShot(0, press)
-    with_face.commands.save_picture()
-    assert said == ["pic.png exists already. Replace it?"]
-    assert ((tmp_path / "pic.png").read_bytes() != b"precious") == replaced
+def test_the_relief_look_says_what_its_colours_mean(with_face):
+    with_face.commands.edit_view(look="map")
+    assert with_face.legend.isVisible()
+    assert "0.5&nbsp;mm&nbsp;in" in with_face.legend.text()
+    with_face.commands.edit_view(look="texture")
+    assert not with_face.legend.isVisible()
 
 
 def test_every_command_has_a_handler_and_ctrl_f_finds(with_face, qtbot):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import struct
+import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import pytest
 import trimesh
 
 from engine.errors import ExportError
-from engine.export import ExportOptions, ResultOptions, estimate_sizes, export_face, write_results
+from engine.export import ExportOptions, ResultOptions, estimate_sizes, export_face, gltf, write_results
 from engine.export.gltf import glb_file, glb_size
 from engine.expressions import SHAPE_INDEX, SHAPE_NAMES
 from engine.geometry import vertex_normals
@@ -310,6 +313,39 @@ def test_no_texture_in_the_export_is_none_in_the_file(small, tmp_path):
     data = files[0].read_bytes()
     assert "images" not in Glb.read(data).document
     assert len(data) == pytest.approx(glb_size(small, texture=False), abs=400)  # the name and the weights differ
+
+
+@pytest.mark.parametrize("texture", [True, False])
+def test_the_size_said_beforehand_is_that_of_the_file(face, tmp_path, texture):
+    options = ExportOptions(glb=True, texture=texture)
+    ((name, said), *_) = estimate_sizes(face, options, "anna")
+    finish(export_face(face, make_pose(face), options, tmp_path, "anna"))
+    assert name == "anna.glb"
+    assert (tmp_path / name).stat().st_size == pytest.approx(said, rel=0.05)
+
+
+def test_the_shapes_are_worked_out_once_per_face_for_its_size(monkeypatch):
+    made = []
+
+    def counted(face: FaceAsset, *rest: Any, **options: Any) -> Iterator[bytes]:
+        made.append(face)
+        return glb_file(face, *rest, **options)
+
+    monkeypatch.setattr(gltf, "glb_file", counted)
+    anna = make_asset(3)
+    with_texture = glb_size(anna)
+    refined = replace(anna, key_maps=(None,) * len(anna.key_maps))
+    assert glb_size(refined) == with_texture > glb_size(refined, texture=False)
+    assert made == [anna]
+    cut, bert = with_seam(anna), make_asset(4)
+    assert glb_size(cut) != with_texture  # more vertices
+    glb_size(bert)
+    assert made == [anna, cut, bert]
+    rig = weakref.ref(bert.rig)
+    del bert
+    made.clear()
+    gc.collect()
+    assert rig() is None  # what is remembered keeps no face
 
 
 def test_results_have_it_on_request_in_the_photo_s_expression(small, tmp_path):

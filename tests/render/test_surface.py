@@ -17,6 +17,7 @@ from engine.render.offscreen import draw_image
 from engine.render.renderer import FaceRenderer
 from engine.render.state import RenderState
 from engine.types import FaceAsset, Part, Photo, RigBasis, Topology, UvWindow, ViewOptions, WeakPerspective
+from tests.relief_depths import DEPTHS_MM, colour_of
 from tests.synthetic import make_asset
 
 pytestmark = pytest.mark.gl
@@ -207,6 +208,14 @@ def test_map_look_shows_sign_and_size(renderer: FaceRenderer):
     assert left[2] > left[0] + 60, "inwards is blue"
     assert right[0] > right[2] + 60, "outwards is red"
     assert np.ptp(middle) < 12, "none is neutral"
+
+
+@pytest.mark.parametrize("depth", DEPTHS_MM)
+def test_map_look_gives_a_depth_the_colour_of_the_scale(renderer: FaceRenderer, depth: float):
+    level = sphere_face("upright", lambda x, y: np.full_like(x, depth))
+    light = ViewOptions(look="map", light_azimuth_deg=0.0, light_elevation_deg=0.0)
+    picture = draw_image(renderer, RenderState(level, None, light, CAMERA), (PICTURE, PICTURE)).astype(int)
+    assert np.abs(picture[200, 200] - colour_of(depth)).max() <= 6
 
 
 def test_detail_outside_the_window_is_none(renderer: FaceRenderer):

@@ -151,9 +151,9 @@ def test_the_view_moves_to_the_face_and_back(panel):
     assert abs(_on_screen(panel, 160, 0).x() - _on_screen(panel, 40, 0).x() - whole) <= 1
 
 
-def _drop(panel: PhotoPanel, url: QUrl) -> bool:
+def _drop(panel: PhotoPanel, *urls: QUrl) -> bool:
     data = QMimeData()
-    data.setUrls([url])
+    data.setUrls(urls)
     arguments = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     enter = QDragEnterEvent(QPoint(5, 5), *arguments)
     enter.ignore()
@@ -165,10 +165,11 @@ def _drop(panel: PhotoPanel, url: QUrl) -> bool:
 
 def test_dropped_files_are_reported_and_links_are_not(panel, qtbot, tmp_path):
     photo = tmp_path / "Zoë und Jürgen.jpg"
-    with qtbot.waitSignal(panel.photo_dropped) as dropped:
-        assert _drop(panel, QUrl.fromLocalFile(str(photo)))
-    assert dropped.args == [Path(photo)]
-    with qtbot.assertNotEmitted(panel.photo_dropped, wait=20):
+    other = tmp_path / "other.jpg"
+    with qtbot.waitSignal(panel.photos_dropped) as dropped:
+        assert _drop(panel, QUrl.fromLocalFile(str(photo)), QUrl.fromLocalFile(str(other)))
+    assert dropped.args == [[Path(photo), other]]
+    with qtbot.assertNotEmitted(panel.photos_dropped, wait=20):
         assert not _drop(panel, QUrl("https://example.org/face.jpg"))
 
 
