@@ -171,7 +171,9 @@ class FaceRenderer:
             if state.view.wireframe:
                 self._draw_wireframe(state, mesh, detail, eye, target)
             if isinstance(state.camera, PhotoCamera) and state.camera.fade > 0.0:
+                target.color_mask = (True, True, True, False)  # windows and files would take alpha for their own
                 self._draw_faded_photo(state, size_px, state.camera.fade)
+                target.color_mask = (True, True, True, True)
         self.ctx.enable_only(moderngl.NOTHING)
 
     def release(self) -> None:
@@ -218,8 +220,7 @@ class FaceRenderer:
     def _draw_faded_photo(self, state: RenderState, size_px: tuple[int, int], fade: float) -> None:
         self.ctx.enable_only(moderngl.BLEND)
         self.ctx.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
-        # The picture itself stays opaque: windows and files would take its alpha for their own.
-        self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+        self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         self._draw_photo(state, size_px, fade)
 
     def _draw_photo(self, state: RenderState, size_px: tuple[int, int], alpha: float = 1.0) -> None:
@@ -229,6 +230,7 @@ class FaceRenderer:
         camera = _photo_camera(state, width, height)
         left, top = camera.photo_from_view((0.0, 0.0), size_px)
         right, bottom = camera.photo_from_view((float(size_px[0]), float(size_px[1])), size_px)
+        self._photo[2].filter = QUICK if state.interactive else SMOOTH
         self._photo[2].use(_PICTURE_UNIT)
         self._photo_program.set(
             photo=_PICTURE_UNIT,
