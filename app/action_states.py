@@ -9,11 +9,12 @@ from PySide6.QtGui import QAction, QUndoStack
 
 from app.points_controller import PointsController
 from app.session import Session
+from engine.camera import OrbitCamera, PhotoCamera
 
 _NEED_A_FACE = (
     *("export", "save_picture", "photo_expression", "reset_expression", "adjust_points"),
     *("copy_expression", "paste_expression"),
-    *("look_texture", "look_clay", "look_map", "wireframe", "confidence"),
+    *("look_texture", "look_clay", "look_map", "wireframe", "confidence", "over-photo"),
 )
 _NOT_WHILE_PLACING = ("export", "undo", "redo", "adjust_points")
 """While points are placed by hand these would act on the face behind them."""
@@ -38,6 +39,7 @@ class ActionStates(QObject):
         self._can_undo, self._can_redo = undo_stack.canUndo(), undo_stack.canRedo()
         for change in (session.photo_changed, session.face_changed, session.view_changed, points.editing_changed):
             change.connect(self.update)
+        session.camera_changed.connect(self._on_camera_changed)
         undo_stack.canUndoChanged.connect(self._on_can_undo)
         undo_stack.canRedoChanged.connect(self._on_can_redo)
         self.update()
@@ -56,6 +58,12 @@ class ActionStates(QObject):
         self._actions[f"look_{view.look}"].setChecked(True)  # the others of its group go out
         self._actions["wireframe"].setChecked(view.wireframe)
         self._actions["confidence"].setChecked(view.confidence)
+
+        self._on_camera_changed(self._session.camera)
+
+    @Slot(object)
+    def _on_camera_changed(self, camera: OrbitCamera | PhotoCamera) -> None:
+        self._actions["over-photo"].setChecked(isinstance(camera, PhotoCamera))
 
     @Slot(bool)
     def _on_can_undo(self, can: bool) -> None:  # kept: the stack also says so while it is being deleted

@@ -97,6 +97,14 @@ MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
             Command("front", "&Front", "1", "Look from the front (1)", "front"),
             Command("three-quarter", "&Three-quarter", "2", "Look from between front and side (2)", "three-quarter"),
             Command("side", "&Side", "3", "Look from the side (3)", "side"),
+            Command(
+                "over-photo",
+                "&Over the Photo",
+                "4",
+                "The face where it lies in its photo, and back (4)",
+                "over-photo",
+                ticked="alone",
+            ),
             Command("reset", "R&eset Camera", "R", "Front view, whole face (R)", "reset"),
             SEPARATOR,
             PANELS,
@@ -113,10 +121,13 @@ MENUS: tuple[tuple[str, tuple[Command | str | None, ...]], ...] = (
     ),
 )
 
-_TOOLBAR = ("open", "webcam", "export", None, "undo", "redo", None, "front", "three-quarter", "side", "reset")
+_TOOLBAR = (
+    *("open", "webcam", "export", None, "undo", "redo", None),
+    *("front", "three-quarter", "side", "over-photo", "reset"),
+)
 _TOOLBAR_TEXT = {"open": "Open", "webcam": "Webcam", "export": "Export"}
 _ICON_PX = 20
-_WIDGET_KEYS = frozenset({"front", "three-quarter", "side", "reset"})
+_WIDGET_KEYS = frozenset({"front", "three-quarter", "side", "over-photo", "reset"})
 """Plain letters and digits: they act in the viewport only, so that they can be typed elsewhere."""
 
 

@@ -17,10 +17,11 @@ _ROOT = Path(__file__).resolve().parent.parent
 _MOUSE = (
     ("Left drag", "Turn the face"),
     ("Middle drag, Shift + drag", "Move it"),
+    ("Left drag over the photo", "Move the picture"),
     ("Wheel, pinch, + and -", "Zoom"),
     ("Right drag, Ctrl + drag", "Turn the light"),
-    ("Double click", "Reset the camera"),
-    ("Arrow keys (viewport)", "Turn the face"),
+    ("Double click", "Reset the camera; over the photo, show the whole face"),
+    ("Arrow keys (viewport)", "Turn the face, or move the picture"),
     ("Double click on a slider's name", "Set it to zero"),
     ("Drop a photo anywhere", "Open it"),
 )

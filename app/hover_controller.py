@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, QPointF, QTimer, Slot
 
 from app.session import Session
 from app.shown_face import ShownFace
+from engine.camera import OrbitCamera
 from widgets.detail_panel import DetailPanel, depth_text
 from widgets.viewport import Viewport
 
@@ -53,7 +54,11 @@ class HoverController(QObject):
 
         width, height = self._viewport.width(), self._viewport.height()
         place = (2.0 * point.x() / width - 1.0, 1.0 - 2.0 * point.y() / height)
-        clip = self._session.camera.clip_from_model(width, height)
+        camera = self._session.camera
+        if isinstance(camera, OrbitCamera):
+            clip = camera.clip_from_model(width, height)
+        else:
+            clip = camera.clip_from_model(face.fit.camera, (width, height))
         spot = skin_spot(face.topology, pose.vertices, clip, place)
         if spot is None:
             self._panel.set_spot(None)

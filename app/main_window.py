@@ -19,6 +19,7 @@ from app.dock_room import DockRoom
 from app.engine_service import EngineService
 from app.engine_thread import EngineThread, Job, Lane
 from app.expression_controller import ExpressionController
+from app.fade_controller import FadeController
 from app.hover_controller import HoverController
 from app.pack_controller import TITLES, PackController
 from app.photo_controller import PhotoController, reprojected_landmarks
@@ -36,6 +37,7 @@ from widgets.colour_legend import ColourLegend
 from widgets.detail_panel import DetailPanel
 from widgets.elided_label import ElidedLabel
 from widgets.expression_panel import ExpressionPanel
+from widgets.fade_bar import FadeBar
 from widgets.overlay import OverlayCard
 from widgets.photo_panel import PhotoPanel
 from widgets.progress_bar import WorkBar
@@ -92,6 +94,7 @@ class MainWindow(QMainWindow):
         )
         self.hover = HoverController(self.session, self.shown_face, self.viewport, self.detail_panel, self)
         self.views = ViewController(self.session, self.shown_face, self.viewport, self)
+        self.fade = FadeController(self.session, self.fade_bar, self)
         self.packs = PackController(engine, self.engine_thread, self, settings)
         self.packs.changed.connect(self._on_pack_changed)
         self.packs.said.connect(self.say)
@@ -120,6 +123,7 @@ class MainWindow(QMainWindow):
         self.viewport = Viewport()
         self.card = OverlayCard(self.viewport)
         self.legend = ColourLegend(self.viewport)
+        self.fade_bar = FadeBar(self.viewport, self.legend)
         self.setCentralWidget(self.viewport)
         self.photo_panel = PhotoPanel(self)
         self.view_panel = ViewPanel()
@@ -204,11 +208,11 @@ class MainWindow(QMainWindow):
         self.view_panel.view_edited.connect(self.session.set_view)
         self.view_panel.camera_requested.connect(self.views.look_from)
         self.viewport.camera_edited.connect(self.session.set_camera)
-        self.viewport.view_edited.connect(self.session.set_view)
+        self.viewport.view_edited.connect(self.views.take_view)
         self.viewport.camera_requested.connect(self.views.look_from)
         self.viewport.failed.connect(self._on_no_opengl)
         self.viewport.painted.connect(self._on_painted)
-        for overlay in (self.card.centre, self.legend.place):
+        for overlay in (self.card.centre, self.legend.place, self.fade_bar.place):
             self.viewport.resized.connect(overlay)
         self.photo_panel.photos_dropped.connect(self.commands.open_first)
         self.photo_panel.open_requested.connect(self.commands.choose_photo)

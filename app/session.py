@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from engine.arrays import FloatArray, check
-from engine.camera import OrbitCamera
+from engine.camera import OrbitCamera, PhotoCamera
 from engine.expressions import SHAPES
 from engine.types import FaceAsset, Photo, Pose, Progress, ViewOptions
 
@@ -21,7 +21,7 @@ class Session(QObject):
     pose_changed = Signal(object)  # Pose | None
     exact_changed = Signal(bool)
     view_changed = Signal(object)  # ViewOptions
-    camera_changed = Signal(object)  # OrbitCamera
+    camera_changed = Signal(object)  # OrbitCamera, or PhotoCamera: over the photo
     progress_changed = Signal(object)  # Progress | None
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -32,7 +32,7 @@ class Session(QObject):
         self._pose: Pose | None = None
         self._exact = False
         self._view = ViewOptions()
-        self._camera = OrbitCamera()
+        self._camera: OrbitCamera | PhotoCamera = OrbitCamera()
         self._progress: Progress | None = None
 
     @property
@@ -66,8 +66,8 @@ class Session(QObject):
         return self._view
 
     @property
-    def camera(self) -> OrbitCamera:
-        """Where the face is seen from."""
+    def camera(self) -> OrbitCamera | PhotoCamera:
+        """Where the face is seen from; a PhotoCamera sees it where it lies in its photo."""
         return self._camera
 
     @property
@@ -123,7 +123,7 @@ class Session(QObject):
             self._view = view
             self.view_changed.emit(view)
 
-    def set_camera(self, camera: OrbitCamera) -> None:
+    def set_camera(self, camera: OrbitCamera | PhotoCamera) -> None:
         """Look from elsewhere."""
         if camera != self._camera:
             self._camera = camera

@@ -11,7 +11,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Slot
 
 from app.session import Session
 from app.shown_face import ShownFace
-from engine.camera import OrbitCamera
+from engine.camera import OrbitCamera, PhotoCamera, photo_of_face, project
 from engine.expressions import SHAPE_INDEX, SHAPES
 from engine.render.state import RenderState
 from engine.rig import posed_vertices
@@ -55,6 +55,14 @@ def framing(face: FaceAsset | None) -> OrbitCamera:
     return OrbitCamera(target_mm=(x, y, z), fit_radius_mm=radius)
 
 
+def framing_in_photo(face: FaceAsset) -> PhotoCamera:
+    """The camera that shows ``face`` with some room around it in its photo, at rest and as the photo has it."""
+    skin = face.topology.skin.vertices[1]
+    vertices = np.concatenate([face.rig.neutral[:skin], posed_vertices(face.rig, face.fit.weights)[:skin]])
+    height, width = face.photo.image.shape[:2]
+    return photo_of_face(project(face.fit.camera, vertices), width, height)
+
+
 class StateView(Protocol):
     """What draws the states: the viewport."""
 
@@ -72,6 +80,7 @@ class ViewController(QObject):
         self._view = view
         self._was_light = False
         self._plain_view = session.view
+        self._around: OrbitCamera | None = None  # to come back to from the photo
         self._drawn: tuple[object, ...] = ()
         self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(self._on_rest)
@@ -87,12 +96,41 @@ class ViewController(QObject):
 
     @Slot(str)
     def look_from(self, name: str) -> None:
-        """Turn the camera to one of CAMERA_VIEWS, zoom and target stay; or 'reset' all of it."""
-        if name == "reset":
-            self._session.set_camera(framing(self._session.face))
-            return
-        azimuth, elevation = CAMERA_VIEWS[name]
-        self._session.set_camera(replace(self._session.camera, azimuth_deg=azimuth, elevation_deg=elevation))
+        """Look from somewhere else.
+
+        One of CAMERA_VIEWS turns the camera, zoom and target stay; 'reset' sees the whole face from the front;
+        'over-photo' lays it over its photo, or goes back; 'reframe' shows all of it from where the camera is.
+        """
+        face, camera = self._session.face, self._session.camera
+        if name == "over-photo" and isinstance(camera, PhotoCamera):
+            self._session.set_camera(self._orbit())
+        elif name == "over-photo":
+            self._enter_photo()
+        elif name == "reframe" and isinstance(camera, PhotoCamera) and face is not None:
+            self._session.set_camera(framing_in_photo(face).faded(camera.fade))
+        elif name in CAMERA_VIEWS:
+            azimuth, elevation = CAMERA_VIEWS[name]
+            self._session.set_camera(replace(self._orbit(), azimuth_deg=azimuth, elevation_deg=elevation))
+        else:
+            self._session.set_camera(framing(face))
+
+    def _orbit(self) -> OrbitCamera:
+        """The camera around the face: the present one, or that from before the photo."""
+        camera = self._session.camera
+        return camera if isinstance(camera, OrbitCamera) else self._around or framing(self._session.face)
+
+    def _enter_photo(self) -> None:
+        face = self._session.face
+        if face is not None:
+            self._around = self._orbit()
+            self._session.set_camera(framing_in_photo(face))
+
+    @Slot(object)
+    def take_view(self, view: ViewOptions) -> None:
+        """Take what the viewport changed of the options that it draws with."""
+        if isinstance(self._session.camera, PhotoCamera):
+            view = replace(view, unlit=self._session.view.unlit)  # drawn unlit there, whatever is chosen
+        self._session.set_view(view)
 
     @Slot(object)
     def _on_view_changed(self, view: ViewOptions) -> None:
@@ -140,7 +178,12 @@ class ViewController(QObject):
     @Slot(object)
     def _on_face_changed(self, face: FaceAsset | None) -> None:
         self._drawn = () if face is None else face.key_maps
-        self._session.set_camera(framing(face))
+        camera = self._session.camera
+        if face is not None and isinstance(camera, PhotoCamera):
+            self._around = framing(face)
+            self._session.set_camera(framing_in_photo(face).faded(camera.fade))
+        else:
+            self._session.set_camera(framing(face))
         if face is None:
             self._push(interactive=False)
 
@@ -162,4 +205,6 @@ class ViewController(QObject):
         if face is None or s.pose is None:
             self._view.show_state(None)
         else:
-            self._view.show_state(RenderState(face, s.pose, s.view, s.camera, interactive))
+            over_photo = isinstance(s.camera, PhotoCamera)
+            view = replace(s.view, unlit=True) if over_photo else s.view  # the photo has its light in it
+            self._view.show_state(RenderState(face, s.pose, view, s.camera, interactive, over_photo))

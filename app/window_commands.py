@@ -196,6 +196,6 @@ class WindowCommands(QObject):
         }
         for look in ("texture", "clay", "map"):
             handlers[f"look_{look}"] = partial(self.edit_view, look=look)
-        for view in ("front", "three-quarter", "side", "reset"):
+        for view in ("front", "three-quarter", "side", "over-photo", "reset"):
             handlers[view] = partial(views.look_from, view)
         return handlers

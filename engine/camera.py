@@ -14,6 +14,9 @@ from engine.types import WeakPerspective
 
 _PITCH_LIMIT_DEG = 89.0
 _ZOOM_RANGE = (0.2, 12.0)
+_PHOTO_DEPTH_MM = 400.0  # nearer to and farther from the viewer than the model's origin, both drawn
+_FACE_ROOM = 0.22  # around the face at each side, as a share of its longer side
+_WHOLE_PHOTO_SHARE = 0.8  # of the view that the photo takes at least, however far away
 
 
 def rotation_matrix(rotation: FloatArray | DoubleArray) -> DoubleArray:
@@ -61,22 +64,6 @@ def yaw_deg(camera: WeakPerspective) -> float:
     """Angle of the nose from the optical axis to the side; positive: the nose points to the image's right."""
     forward = rotation_matrix(camera.rotation)[:, 2]
     return float(np.degrees(np.arctan2(forward[0], forward[2])))
-
-
-def clip_from_model_photo(
-    camera: WeakPerspective, width: int, height: int, depth_range_mm: float = 400.0
-) -> FloatArray:
-    """(4, 4) float32 OpenGL matrix that lays the model over its photo of ``width`` x ``height`` px."""
-    turn = rotation_matrix(camera.rotation)
-    s, (tx, ty) = camera.scale_px_per_mm, camera.translation_px
-    clip = np.zeros((4, 4))
-    clip[0, :3] = 2.0 * s / width * turn[0]
-    clip[0, 3] = 2.0 * tx / width - 1.0
-    clip[1, :3] = 2.0 * s / height * turn[1]  # image y is down, clip y is up: two signs cancel
-    clip[1, 3] = 1.0 - 2.0 * ty / height
-    clip[2, :3] = -turn[2] / depth_range_mm  # OpenGL: nearer means smaller
-    clip[3, 3] = 1.0
-    return clip.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +132,98 @@ class OrbitCamera:
         clip[2, 3] = -2.0 * far * near / (far - near)
         clip[3, 2] = -1.0
         return (clip @ self.view_from_model()).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoCamera:
+    """Looks straight at a photo and at the face that lies where it is in it.
+
+    Views are in any px of the caller, x right and y down from their upper left corner; what shows depends on their shape
+    alone, not on how many pixels they have.
+    """
+
+    centre_px: tuple[float, float]
+    """The photo's point in the middle of the view, photo px."""
+    frame_px: tuple[float, float]
+    """Width and height of what just fits into the view at zoom 1, photo px."""
+    photo_px: tuple[int, int]
+    """Width and height of the photo."""
+    zoom: float = 1.0
+    fade: float = 0.0
+    """How much of the photo lies over the face: 0 none, 1 nothing else."""
+
+    def scale(self, size_px: tuple[int, int]) -> float:
+        """View px to a photo px in a view of ``size_px`` (width, height)."""
+        return self.zoom * min(size_px[0] / self.frame_px[0], size_px[1] / self.frame_px[1])
+
+    def photo_from_view(self, point: tuple[float, float], size_px: tuple[int, int]) -> tuple[float, float]:
+        """A point of the view -> photo px."""
+        scale = self.scale(size_px)
+        x, y = ((at - side / 2) / scale for at, side in zip(point, size_px, strict=True))
+        return self.centre_px[0] + x, self.centre_px[1] + y
+
+    def view_from_photo(self, point: tuple[float, float], size_px: tuple[int, int]) -> tuple[float, float]:
+        """Photo px -> a point of the view."""
+        scale = self.scale(size_px)
+        x, y = ((at - middle) * scale for at, middle in zip(point, self.centre_px, strict=True))
+        return size_px[0] / 2 + x, size_px[1] / 2 + y
+
+    def clip_from_model(self, face: WeakPerspective, size_px: tuple[int, int]) -> FloatArray:
+        """(4, 4) float32 OpenGL matrix, clip space from model space, for a view of ``size_px`` (width, height).
+
+        ``face``: where the model is in the photo.
+        """
+        turn, s, scale = rotation_matrix(face.rotation), face.scale_px_per_mm, self.scale(size_px)
+        origin = self.view_from_photo((float(face.translation_px[0]), float(face.translation_px[1])), size_px)
+        clip = np.zeros((4, 4))
+        clip[0, :3] = 2.0 * s * scale / size_px[0] * turn[0]
+        clip[0, 3] = 2.0 * origin[0] / size_px[0] - 1.0
+        clip[1, :3] = 2.0 * s * scale / size_px[1] * turn[1]  # image y is down, clip y is up: two signs cancel
+        clip[1, 3] = 1.0 - 2.0 * origin[1] / size_px[1]
+        clip[2, :3] = -turn[2] / _PHOTO_DEPTH_MM  # OpenGL: nearer means smaller
+        clip[3, 3] = 1.0
+        return clip.astype(np.float32)
+
+    def zoomed(self, factor: float, point: tuple[float, float], size_px: tuple[int, int]) -> PhotoCamera:
+        """Closer by ``factor`` within the allowed range; what lies at ``point`` of the view stays there."""
+        whole = _WHOLE_PHOTO_SHARE * whole_photo(*self.photo_px).scale(size_px)
+        smallest = min(1.0, whole * self.zoom / self.scale(size_px))
+        closer = replace(self, zoom=float(np.clip(self.zoom * factor, smallest, _ZOOM_RANGE[1])))
+        x, y = closer.view_from_photo(self.photo_from_view(point, size_px), size_px)
+        return closer.panned(point[0] - x, point[1] - y, size_px)
+
+    def panned(self, right_px: float, down_px: float, size_px: tuple[int, int]) -> PhotoCamera:
+        """Moved so that the picture follows a drag of the given view px; the view's middle stays on the photo."""
+        middle = (size_px[0] / 2 - right_px, size_px[1] / 2 - down_px)
+        wanted = self.photo_from_view(middle, size_px)
+        # A face may reach beyond its photo: then the middle begins outside, and must not be pulled in by a touch.
+        x, y = (
+            float(np.clip(new, min(0.0, old), max(float(side), old)))
+            for new, old, side in zip(wanted, self.centre_px, self.photo_px, strict=True)
+        )
+        return replace(self, centre_px=(x, y))
+
+    def faded(self, fade: float) -> PhotoCamera:
+        """With another share of the photo over the face, clipped to [0, 1]."""
+        return replace(self, fade=float(np.clip(fade, 0.0, 1.0)))
+
+
+def whole_photo(width: int, height: int) -> PhotoCamera:
+    """Shows a photo of ``width`` x ``height`` px as large as it fits in."""
+    return PhotoCamera((width / 2, height / 2), (float(width), float(height)), (width, height))
+
+
+def photo_of_face(points_px: FloatArray, width: int, height: int) -> PhotoCamera:
+    """Shows a face with some room around it, but nothing beside the photo for the room's sake alone.
+
+    Args:
+        points_px: (n, 2) the face's points, photo px; they may lie beyond the photo's border.
+        width: of the photo, px.
+        height: of the photo, px.
+    """
+    low, high = points_px.min(0).astype(np.float64), points_px.max(0).astype(np.float64)
+    room = _FACE_ROOM * float((high - low).max())
+    left, top = (float(v) for v in np.maximum(low - room, np.minimum(low, 0.0)))
+    right, bottom = (float(v) for v in np.minimum(high + room, np.maximum(high, (width, height))))
+    frame = (max(right - left, 1.0), max(bottom - top, 1.0))
+    return PhotoCamera(((left + right) / 2, (top + bottom) / 2), frame, (width, height))

@@ -1,15 +1,17 @@
 #version 330 core
-// The photo, centred in the view; around it nothing is drawn.
+// The part of the photo that the view looks at, the backdrop around it.
 in vec2 screen;
 
-uniform sampler2D photo;    // row 0 at the top, not decoded: it goes to the screen as it is
-uniform vec2 photo_extent;  // share of the view that the photo takes
+#include "backdrop.glsl"
+
+uniform sampler2D photo;  // row 0 at the top, not decoded: it goes to the screen as it is
+uniform vec4 shown;       // left, top, right and bottom of the view in the photo, 0..1 within it
+uniform float alpha;
 
 out vec4 color;
 
 void main() {
-    vec2 at = (screen - 0.5) / photo_extent + 0.5;
-    vec3 pixel = texture(photo, vec2(at.x, 1.0 - at.y)).rgb;
-    if (at != clamp(at, 0.0, 1.0)) discard;
-    color = vec4(pixel, 1.0);
+    vec2 at = mix(shown.xy, shown.zw, vec2(screen.x, 1.0 - screen.y));
+    vec3 pixel = texture(photo, at).rgb;
+    color = vec4(at == clamp(at, 0.0, 1.0) ? pixel : backdrop(), alpha);
 }

@@ -47,6 +47,7 @@ QToolBar::separator {{ width: 1px; background: {BORDER}; margin: 5px 6px; }}
 QToolBar QToolButton {{ background: transparent; border: none; border-radius: 5px; padding: 5px 9px; }}
 QToolBar QToolButton:hover {{ background: {RAISED}; }}
 QToolBar QToolButton:pressed {{ background: {HOVER}; }}
+QToolBar QToolButton:checked {{ background: {ACCENT}; }}
 QToolBar QToolButton:focus {{ background: {RAISED}; }}
 QToolBar QToolButton:disabled {{ color: {DISABLED}; }}
 
@@ -142,6 +143,9 @@ QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 
 QLabel#heading {{ color: {MUTED}; font-weight: 600; }}
 QLabel#legend {{ color: {TEXT}; background: rgba(36, 39, 45, 200); border-radius: 5px; padding: 4px 8px; }}
+QFrame#fade {{ background: rgba(36, 39, 45, 200); border-radius: 5px; }}
+QFrame#fade QLabel {{ color: {TEXT}; }}
+QFrame#fade QSlider::groove:horizontal {{ background: {DISABLED}; }}
 QLabel#muted, QLabel[active="false"] {{ color: {MUTED}; }}
 QLabel[active="true"] {{ color: {TEXT}; }}
 QFrame#card {{ background: rgba(36, 39, 45, 235); border: 1px solid {BORDER}; border-radius: 12px; }}

@@ -12,9 +12,10 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QNativeGestureEvent, Q
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
-from engine.camera import OrbitCamera
+from engine.camera import PhotoCamera
 from engine.errors import AppError, GpuError
-from engine.types import Topology, ViewOptions
+from engine.types import Topology, ViewOptions, WeakPerspective
+from widgets.camera_moves import Camera, dragged, stepped, zoomed
 
 if TYPE_CHECKING:  # compiled after the first paint
     from moderngl import Framebuffer
@@ -25,26 +26,26 @@ if TYPE_CHECKING:  # compiled after the first paint
 _GL_VERSION = (3, 3)
 _GL_COLOR_BUFFER_BIT = 0x4000
 _GL_FRAMEBUFFER = 0x8D40
-_DEGREES_PER_PX = 0.35
 _LIGHT_DEGREES_PER_PX = 0.5
 _ZOOM_PER_WHEEL_STEP = 1.15
 _WHEEL_STEP = 120.0  # Qt counts eighths of a degree, 15 degrees a click
-_KEY_TURN_DEG = 10.0
 _ZOOM_PER_KEY = 1.15
 
 _CAMERA_KEYS: dict[int, str] = {
     Qt.Key.Key_1: "front",
     Qt.Key.Key_2: "three-quarter",
     Qt.Key.Key_3: "side",
+    Qt.Key.Key_4: "over-photo",
     Qt.Key.Key_R: "reset",
     Qt.Key.Key_Home: "reset",
 }
-_TURN_KEYS: dict[int, tuple[float, float]] = {
-    Qt.Key.Key_Left: (-_KEY_TURN_DEG, 0.0),
-    Qt.Key.Key_Right: (_KEY_TURN_DEG, 0.0),
-    Qt.Key.Key_Up: (0.0, _KEY_TURN_DEG),
-    Qt.Key.Key_Down: (0.0, -_KEY_TURN_DEG),
+_STEP_KEYS: dict[int, tuple[int, int]] = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, 1),
+    Qt.Key.Key_Down: (0, -1),
 }
+"""Key -> right and up."""
 _ZOOM_KEYS: dict[int, float] = {
     Qt.Key.Key_Plus: _ZOOM_PER_KEY,
     Qt.Key.Key_Equal: _ZOOM_PER_KEY,
@@ -65,12 +66,13 @@ class Viewport(QOpenGLWidget):
     """Shows the newest RenderState.
 
     Left drag turns, middle or Shift drag moves, the wheel zooms, right or Ctrl drag turns the light; a double click and
-    R reset; 1, 2 and 3 look from the front, three-quarter and side.
+    R reset; 1, 2 and 3 look from the front, three-quarter and side. 4 lays the face over its photo, where any drag but
+    the light's moves the picture and the wheel zooms about the cursor.
     """
 
-    camera_edited = Signal(object)  # OrbitCamera
+    camera_edited = Signal(object)  # OrbitCamera or PhotoCamera, whichever is in use
     view_edited = Signal(object)  # ViewOptions: the light was turned
-    camera_requested = Signal(str)  # 'front', 'three-quarter', 'side' or 'reset'
+    camera_requested = Signal(str)  # 'front', 'three-quarter', 'side', 'over-photo', 'reframe' or 'reset'
     failed = Signal(object)  # AppError: nothing can be drawn
     hovered = Signal(object)  # QPointF under the resting or moving cursor, None: gone, or a button is down
     painted = Signal()  # after each paint
@@ -264,11 +266,11 @@ class Viewport(QOpenGLWidget):
     def _newest(self) -> RenderState | None:
         return self._coming or self._state
 
-    def _orbit(self) -> OrbitCamera | None:
+    def _camera(self) -> Camera | None:
         """The camera that the user moves, None while there is nothing to look at."""
         state = self._newest()
         camera = None if state is None else state.camera
-        return camera if isinstance(camera, OrbitCamera) else None
+        return None if isinstance(camera, WeakPerspective) else camera
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Take hold of the face."""
@@ -284,7 +286,7 @@ class Viewport(QOpenGLWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Turn, move, or turn the light, by buttons and keys; without a button, tell where the cursor is."""
-        camera = self._orbit()
+        camera = self._camera()
         self.hovered.emit(event.position() if event.buttons() == Qt.MouseButton.NoButton else None)
         if self._drag_from is None or camera is None:
             return
@@ -293,11 +295,9 @@ class Viewport(QOpenGLWidget):
         keys, buttons = event.modifiers(), event.buttons()
         if buttons & Qt.MouseButton.RightButton or keys & Qt.KeyboardModifier.ControlModifier:
             self._turn_light(move.x() * _LIGHT_DEGREES_PER_PX, -move.y() * _LIGHT_DEGREES_PER_PX)
-        elif buttons & Qt.MouseButton.MiddleButton or keys & Qt.KeyboardModifier.ShiftModifier:
-            self.camera_edited.emit(camera.panned(move.x(), -move.y(), self.height()))
         else:
-            # The face follows the hand: dragged to the right, the camera moves to the left.
-            self.camera_edited.emit(camera.orbited(-move.x() * _DEGREES_PER_PX, move.y() * _DEGREES_PER_PX))
+            shift = bool(buttons & Qt.MouseButton.MiddleButton or keys & Qt.KeyboardModifier.ShiftModifier)
+            self.camera_edited.emit(dragged(camera, move, self.size(), shift=shift))
 
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing lies under the cursor any more."""
@@ -305,44 +305,44 @@ class Viewport(QOpenGLWidget):
         super().leaveEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Reset the camera."""
+        """Show the whole face again: over the photo there, else from the front."""
         if event.button() == Qt.MouseButton.LeftButton:
-            self.camera_requested.emit("reset")
+            self.camera_requested.emit("reframe" if isinstance(self._camera(), PhotoCamera) else "reset")
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom."""
-        camera = self._orbit()
-        if camera is not None:
-            steps = event.angleDelta().y() / _WHEEL_STEP
-            self.camera_edited.emit(camera.zoomed(_ZOOM_PER_WHEEL_STEP**steps))
+        self._zoom(_ZOOM_PER_WHEEL_STEP ** (event.angleDelta().y() / _WHEEL_STEP), event.position())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Camera keys; all others go to the window."""
-        key, camera = event.key(), self._orbit()
+        key, camera = event.key(), self._camera()
         if key in _CAMERA_KEYS:
             self.camera_requested.emit(_CAMERA_KEYS[key])
-        elif camera is not None and key in _TURN_KEYS:
-            self.camera_edited.emit(camera.orbited(*_TURN_KEYS[key]))
+        elif camera is not None and key in _STEP_KEYS:
+            self.camera_edited.emit(stepped(camera, *_STEP_KEYS[key], self.size()))
         elif camera is not None and key in _ZOOM_KEYS:
-            self.camera_edited.emit(camera.zoomed(_ZOOM_KEYS[key]))
+            self._zoom(_ZOOM_KEYS[key])
         else:
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
         """Pinch on a touch screen (gesture) or touchpad (native gesture): zoom."""
-        factor = 1.0
+        factor, at = 1.0, None
         if isinstance(event, QGestureEvent):
             pinch = event.gesture(Qt.GestureType.PinchGesture)
             factor = pinch.scaleFactor() if isinstance(pinch, QPinchGesture) else 1.0
         elif isinstance(event, QNativeGestureEvent):
-            zoomed = event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
-            factor = 1.0 + event.value() if zoomed else 1.0
+            pinched = event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
+            factor, at = 1.0 + event.value() if pinched else 1.0, event.position()
         else:
             return super().event(event)
-        camera = self._orbit()
-        if camera is not None and factor > 0.0:
-            self.camera_edited.emit(camera.zoomed(factor))
+        self._zoom(factor, at)
         return True
+
+    def _zoom(self, factor: float, at: QPointF | None = None) -> None:
+        camera = self._camera()
+        if camera is not None and factor > 0.0:
+            self.camera_edited.emit(zoomed(camera, factor, at, self.size()))
 
     def _turn_light(self, azimuth_deg: float, elevation_deg: float) -> None:
         state = self._newest()

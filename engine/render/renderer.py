@@ -9,14 +9,22 @@ import moderngl
 import numpy as np
 
 from engine.arrays import ByteArray, FloatArray
-from engine.camera import OrbitCamera, clip_from_model_photo, rotation_matrix
+from engine.camera import OrbitCamera, PhotoCamera, rotation_matrix, whole_photo
 from engine.relief_colours import STOPS
 from engine.render.blend import MapBlender
 from engine.render.draft import DraftBuffer, draws_in_software
 from engine.render.mesh import FaceMesh
 from engine.render.program import Program
 from engine.render.state import RenderState
-from engine.render.texture import QUICK, SMOOTH, fitting_photo, picture_texture, smoothen
+from engine.render.texture import (
+    LONGEST_CLOSE_PX,
+    LONGEST_PHOTO_PX,
+    QUICK,
+    SMOOTH,
+    fitting_photo,
+    picture_texture,
+    smoothen,
+)
 from engine.steps import finished
 from engine.types import FaceAsset, Part, Pose, ViewOptions, WeakPerspective
 
@@ -73,7 +81,7 @@ class FaceRenderer:
         self._person: FaceAsset | None = None
         self._neutral: Pose | None = None
         self._skin: tuple[ByteArray | None, moderngl.Texture] | None = None  # no picture: not complete yet
-        self._photo: tuple[ByteArray, moderngl.Texture] | None = None
+        self._photo: tuple[ByteArray | None, int, moderngl.Texture] | None = None  # the same, and its longest side
 
     def draw(self, state: RenderState, target: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
         """Draw the state into ``target``, of which the lower left ``size_px`` (width, height) device pixels are used.
@@ -117,6 +125,9 @@ class FaceRenderer:
         yield
         if state.view.look == "texture":
             yield from self._skin_steps(state.face.texture.image)
+        if state.photo_background:
+            close = isinstance(state.camera, PhotoCamera)
+            yield from self._photo_steps(state.face.photo.image, LONGEST_CLOSE_PX if close else LONGEST_PHOTO_PX)
         target = yield from self.blender.steps(state.face, pose, interactive=state.interactive)
         return mesh, target.relief
 
@@ -129,6 +140,19 @@ class FaceRenderer:
             yield
             smoothen(texture)
             self._skin = (image, texture)
+            yield
+
+    def _photo_steps(self, image: ByteArray, longest_px: int) -> Generator[None, None, None]:
+        if self._photo is None or self._photo[0] is not image or self._photo[1] != longest_px:
+            fitting = fitting_photo(image, longest_px)
+            yield
+            if self._photo is not None:
+                self._photo[2].release()
+            texture = picture_texture(self.ctx, fitting)
+            self._photo = (None, longest_px, texture)
+            yield
+            smoothen(texture)
+            self._photo = (image, longest_px, texture)
             yield
 
     def _draw_into(
@@ -152,6 +176,10 @@ class FaceRenderer:
             self._draw_background(state, size_px)
             if state.view.wireframe:
                 self._draw_wireframe(state, mesh, detail, eye, target)
+            if isinstance(state.camera, PhotoCamera) and state.camera.fade > 0.0:
+                target.color_mask = (True, True, True, False)  # windows and files would take alpha for their own
+                self._draw_faded_photo(state, size_px, state.camera.fade)
+                target.color_mask = (True, True, True, True)
         self.ctx.enable_only(moderngl.NOTHING)
 
     def release(self) -> None:
@@ -173,7 +201,7 @@ class FaceRenderer:
             self._mesh.release()
         for kept in (self._skin, self._photo):
             if kept is not None:
-                kept[1].release()
+                kept[-1].release()
         self._mesh = self._person = self._skin = self._photo = None
 
     def _prepared(self, face: FaceAsset, pose: Pose | None) -> Pose:
@@ -189,18 +217,34 @@ class FaceRenderer:
         """Where the face left the depth buffer empty: shading hidden pixels would cost a tenth of a frame."""
         self.ctx.enable_only(moderngl.DEPTH_TEST)
         self.ctx.depth_func = "<="
-        self._background.set(middle=state.view.background)
-        self._background_pass.render(moderngl.TRIANGLES, vertices=3)
         if state.photo_background and state.face is not None:
-            image = state.face.photo.image
-            if self._photo is None or self._photo[0] is not image:
-                if self._photo is not None:
-                    self._photo[1].release()
-                self._photo = (image, picture_texture(self.ctx, fitting_photo(image)))
-                smoothen(self._photo[1])
-            self._photo[1].use(_PICTURE_UNIT)
-            self._photo_program.set(photo=_PICTURE_UNIT, photo_extent=_photo_extent(image, size_px))
-            self._photo_pass.render(moderngl.TRIANGLES, vertices=3)
+            self._draw_photo(state, size_px)
+        else:
+            self._background.set(middle=state.view.background)
+            self._background_pass.render(moderngl.TRIANGLES, vertices=3)
+
+    def _draw_faded_photo(self, state: RenderState, size_px: tuple[int, int], fade: float) -> None:
+        self.ctx.enable_only(moderngl.BLEND)
+        self.ctx.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
+        self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        self._draw_photo(state, size_px, fade)
+
+    def _draw_photo(self, state: RenderState, size_px: tuple[int, int], alpha: float = 1.0) -> None:
+        if state.face is None or self._photo is None:
+            return
+        height, width = state.face.photo.image.shape[:2]
+        camera = _photo_camera(state, width, height)
+        left, top = camera.photo_from_view((0.0, 0.0), size_px)
+        right, bottom = camera.photo_from_view((float(size_px[0]), float(size_px[1])), size_px)
+        self._photo[2].filter = QUICK if state.interactive else SMOOTH
+        self._photo[2].use(_PICTURE_UNIT)
+        self._photo_program.set(
+            photo=_PICTURE_UNIT,
+            shown=(left / width, top / height, right / width, bottom / height),
+            middle=state.view.background,
+            alpha=alpha,
+        )
+        self._photo_pass.render(moderngl.TRIANGLES, vertices=3)
 
     def _draw_face(self, state: RenderState, mesh: FaceMesh, detail: moderngl.Texture, eye: _Eye) -> None:
         if state.face is None:
@@ -285,32 +329,24 @@ def _light_direction(view: ViewOptions) -> tuple[float, float, float]:
     return float(np.sin(azimuth)) * across, float(np.sin(elevation)), float(np.cos(azimuth)) * across
 
 
-def _photo_extent(image: ByteArray, size_px: tuple[int, int]) -> tuple[float, float]:
-    """Share of the view (width, height) that a picture takes when it just fits in."""
-    across, down = size_px[0] / image.shape[1], size_px[1] / image.shape[0]
-    scale = min(across, down)
-    return scale / across, scale / down
+def _photo_camera(state: RenderState, width: int, height: int) -> PhotoCamera:
+    """How a photo of ``width`` x ``height`` px lies in the view."""
+    return state.camera if isinstance(state.camera, PhotoCamera) else whole_photo(width, height)
 
 
 def _eye(state: RenderState, size_px: tuple[int, int]) -> _Eye:
     camera = state.camera if state.camera is not None else OrbitCamera()
     if isinstance(camera, OrbitCamera):
         if state.photo_background:
-            raise ValueError("camera: expected the photo's WeakPerspective for a photo background, got OrbitCamera")
+            raise ValueError("camera: expected one of the photo's for a photo background, got OrbitCamera")
         clip = camera.clip_from_model(*size_px)
         px_per_mm = 0.5 * size_px[1] * float(np.linalg.norm(clip[1, :3]) / clip[3, 3])
         return _Eye(clip, camera.view_from_model(), 1.0, px_per_mm)
-    return _photo_eye(camera, state, size_px)
-
-
-def _photo_eye(camera: WeakPerspective, state: RenderState, size_px: tuple[int, int]) -> _Eye:
     if state.face is None:
         return _Eye(_IDENTITY, _IDENTITY, 0.0, 1.0)
-    image = state.face.photo.image
-    clip = clip_from_model_photo(camera, image.shape[1], image.shape[0])
-    extent = _photo_extent(image, size_px)
-    clip[0] *= extent[0]
-    clip[1] *= extent[1]
+    height, width = state.face.photo.image.shape[:2]
+    found = camera if isinstance(camera, WeakPerspective) else state.face.fit.camera
+    photo = _photo_camera(state, width, height)
     view = np.eye(4, dtype=np.float32)
-    view[:3, :3] = rotation_matrix(camera.rotation)
-    return _Eye(clip, view, 0.0, camera.scale_px_per_mm * extent[1] * size_px[1] / image.shape[0])
+    view[:3, :3] = rotation_matrix(found.rotation)
+    return _Eye(photo.clip_from_model(found, size_px), view, 0.0, found.scale_px_per_mm * photo.scale(size_px))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.camera import OrbitCamera
+from engine.camera import OrbitCamera, PhotoCamera
 from engine.types import FaceAsset, Pose, ViewOptions, WeakPerspective
 
 
@@ -16,9 +16,10 @@ class RenderState:
     pose: Pose | None = None
     """None: the neutral face."""
     view: ViewOptions = field(default_factory=ViewOptions)
-    camera: OrbitCamera | WeakPerspective | None = None
-    """None: from the front. A WeakPerspective lays the face where it is in its photo."""
+    camera: OrbitCamera | PhotoCamera | WeakPerspective | None = None
+    """None: from the front. A WeakPerspective lays the face where it is in its whole photo, a PhotoCamera where the fit
+    found it in the part of the photo that it looks at."""
     interactive: bool = False
     """While the user drags: lighter mesh and half-size detail, for speed."""
     photo_background: bool = False
-    """Show the photo behind the face (with a WeakPerspective camera)."""
+    """Show the photo behind the face, and faded over it as the camera says (not with an OrbitCamera)."""

@@ -15,6 +15,8 @@ PAGE_LAYERS = 4
 """Maps in one texture array: as many as the shares in one texel."""
 LONGEST_PHOTO_PX = 2048
 """Photos are shown at most this large: screens and pictures of results need no more, and memory stays low."""
+LONGEST_CLOSE_PX = 4096
+"""The same where one may look closer: a face is often small in its photo."""
 
 
 def picture_texture(ctx: moderngl.Context, image: ByteArray) -> moderngl.Texture:

@@ -13,7 +13,7 @@ from engine.expressions import SHAPE_INDEX
 pytestmark = pytest.mark.gl
 LEFT = Qt.MouseButton.LeftButton
 LOOKS = ("look_texture", "look_clay", "look_map")
-OF_THE_FACE = (*LOOKS, "wireframe", "confidence")
+OF_THE_FACE = (*LOOKS, "wireframe", "confidence", "over-photo")
 
 
 def ticked(window) -> set[str]:
@@ -48,19 +48,19 @@ def test_the_view_menu_follows_the_panels(with_face, qtbot):
 
 
 def test_without_a_face_there_is_no_look_and_no_legend(window):
-    assert offered(window, *OF_THE_FACE) == [False] * 5
+    assert offered(window, *OF_THE_FACE) == [False] * 6
     window.detail.set_confidence(True)
     assert not window.legend.isVisible()
 
 
 def test_the_legend_goes_and_comes_with_the_face(with_face):
     with_face.actions_by_key["confidence"].trigger()
-    assert offered(with_face, *OF_THE_FACE) == [True] * 5
+    assert offered(with_face, *OF_THE_FACE) == [True] * 6
     assert with_face.legend.isVisible()
     face = with_face.session.face
     with_face.session.set_face(None)
     assert not with_face.legend.isVisible()
-    assert offered(with_face, *OF_THE_FACE) == [False] * 5
+    assert offered(with_face, *OF_THE_FACE) == [False] * 6
     with_face.session.set_face(face)
     assert with_face.legend.isVisible()
 

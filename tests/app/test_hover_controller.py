@@ -10,6 +10,8 @@ from app.expression_controller import ExpressionController
 from app.hover_controller import HoverController
 from app.session import Session
 from app.shown_face import ShownFace
+from app.view_controller import framing_in_photo
+from engine.camera import project
 from tests import synthetic
 from widgets.detail_panel import DetailPanel
 
@@ -60,6 +62,23 @@ def test_beside_the_face_nothing_is_told(panel, qtbot):
     panel.view.hovered.emit(QPointF(200, 200))
     qtbot.waitUntil(panel._mark.isVisible)
     panel.view.hovered.emit(QPointF(2, 2))
+    qtbot.waitUntil(lambda: not panel._mark.isVisible())
+
+
+def test_over_the_photo_the_spot_is_the_one_that_is_drawn_there(panel, qtbot):
+    face = panel.session.face
+    camera = framing_in_photo(face)
+    panel.session.set_camera(camera)
+    vertex = 17 * 8 + 5
+    x, y = project(face.fit.camera, panel.session.pose.vertices[vertex : vertex + 1])[0]
+    panel.view.hovered.emit(QPointF(*camera.view_from_photo((float(x) + 0.3, float(y) + 0.3), (400, 400))))
+    qtbot.waitUntil(panel._mark.isVisible)
+    u, v = face.topology.uvs[vertex]
+    window, n = face.topology.window, face.topology.window.map_size
+    row, column = panel._spot
+    assert column == pytest.approx((u - window.u0) / (window.u1 - window.u0) * n, abs=1.5)
+    assert row == pytest.approx((window.v1 - v) / (window.v1 - window.v0) * n, abs=1.5)
+    panel.view.hovered.emit(QPointF(2, 2))  # the photo beside the face
     qtbot.waitUntil(lambda: not panel._mark.isVisible())
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from engine.camera import OrbitCamera
+from engine.camera import OrbitCamera, PhotoCamera
 from engine.render.state import RenderState
 from engine.types import ViewOptions
 from tests import synthetic
@@ -164,9 +164,7 @@ def test_turning_the_light(viewport, state, qtbot, button, key):
     assert view.look == state.view.look
 
 
-def test_wheel_zooms(viewport, state, qtbot):
-    viewport.show_state(state)
-    place = QPointF(160, 160)
+def turn_wheel(viewport, place: QPointF) -> None:
     turn = QWheelEvent(
         place,
         viewport.mapToGlobal(place),
@@ -177,9 +175,58 @@ def test_wheel_zooms(viewport, state, qtbot):
         Qt.ScrollPhase.NoScrollPhase,
         False,
     )
+    QApplication.sendEvent(viewport, turn)
+
+
+def test_wheel_zooms(viewport, state, qtbot):
+    viewport.show_state(state)
     with qtbot.waitSignal(viewport.camera_edited) as edit:
-        QApplication.sendEvent(viewport, turn)
+        turn_wheel(viewport, QPointF(160, 160))
     assert edit.args[0].zoom > 1.1
+
+
+@pytest.fixture(scope="module")
+def over_photo(state):
+    return replace(state, camera=PhotoCamera((100.0, 130.0), (120.0, 150.0), (200, 260)), photo_background=True)
+
+
+@pytest.mark.parametrize("button", [Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton], ids=["left", "middle"])
+def test_over_the_photo_any_drag_moves_the_picture(viewport, over_photo, qtbot, button):
+    viewport.show_state(over_photo)
+    with qtbot.waitSignal(viewport.camera_edited) as edit:
+        drag(viewport, QPoint(30, 20), button)
+    held = over_photo.camera.photo_from_view((160.0, 160.0), (320, 320))
+    assert edit.args[0].view_from_photo(held, (320, 320)) == pytest.approx((190.0, 180.0))
+
+
+def test_over_the_photo_the_light_turns_as_ever(viewport, over_photo, qtbot):
+    viewport.show_state(over_photo)
+    with qtbot.waitSignal(viewport.view_edited), qtbot.assertNotEmitted(viewport.camera_edited):
+        drag(viewport, QPoint(40, 0), Qt.MouseButton.RightButton)
+
+
+def test_over_the_photo_the_wheel_zooms_about_the_cursor_and_keys_about_the_middle(viewport, over_photo, qtbot):
+    viewport.show_state(over_photo)
+    before = over_photo.camera
+    with qtbot.waitSignal(viewport.camera_edited) as edit:
+        turn_wheel(viewport, QPointF(90, 210))
+    assert edit.args[0].zoom > 1.1
+    at = before.photo_from_view((90.0, 210.0), (320, 320))
+    assert edit.args[0].photo_from_view((90.0, 210.0), (320, 320)) == pytest.approx(at)
+    with qtbot.waitSignal(viewport.camera_edited) as edit:
+        qtbot.keyClick(viewport, Qt.Key.Key_Minus)
+    assert edit.args[0].zoom < 1.0
+    assert edit.args[0].centre_px == pytest.approx(before.centre_px)
+    with qtbot.waitSignal(viewport.camera_edited) as edit:
+        qtbot.keyClick(viewport, Qt.Key.Key_Right)
+    assert edit.args[0].centre_px[0] > before.centre_px[0]
+
+
+def test_over_the_photo_a_double_click_shows_the_whole_face_again(viewport, over_photo, qtbot):
+    viewport.show_state(over_photo)
+    with qtbot.waitSignal(viewport.camera_requested) as wish:
+        qtbot.mouseDClick(viewport, Qt.MouseButton.LeftButton)
+    assert wish.args == ["reframe"]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +235,7 @@ def test_wheel_zooms(viewport, state, qtbot):
         (Qt.Key.Key_1, "front"),
         (Qt.Key.Key_2, "three-quarter"),
         (Qt.Key.Key_3, "side"),
+        (Qt.Key.Key_4, "over-photo"),
         (Qt.Key.Key_R, "reset"),
     ],
 )
