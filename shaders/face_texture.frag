@@ -7,6 +7,7 @@
 
 uniform sampler2D skin_texture;  // sRGB, row 0 at v = 1
 uniform bool unlit;
+uniform bool over_photo;  // skin that turns away passes into what is behind it
 
 out vec4 color;
 
@@ -20,6 +21,8 @@ const int SKIN_SHARPNESS = 3, INSIDE_SHARPNESS = 6;  // exponents 8 and 64
 const vec3 INSIDE_TINT = vec3(1.30, 0.94, 0.88);  // light that has been between lips and gums
 const vec2 THROAT = vec2(0.55, 0.9);  // openness from which to which moist linings begin to gleam: no palate does
 const float RIM = 0.08;
+const vec2 TURNING_AWAY = vec2(0.10, 0.45);  // cosines to the viewer
+const float EYE_SHADE = 0.6;  // how much of it beside a photo, in which eyes are lit from in front
 const vec3 BACK = vec3(0.030, 0.026, 0.026);
 
 void main() {
@@ -28,11 +31,13 @@ void main() {
     Relief bent = relief(form);
     vec3 albedo = linear_from_srgb(texture(skin_texture, vec2(surface_uv.x, 1.0 - surface_uv.y)).rgb);
     if (seen_from_behind(viewer)) {
+        if (over_photo) discard;
         color = vec4(srgb_from_linear(BACK * (0.6 + 0.8 * abs(form.z))), 1.0);
         return;
     }
     vec3 open = vec3(part_kind == SKIN ? mix(1.0, surface_openness, unlit ? 0.0 : HOLLOWS) : surface_openness);
     if (part_kind == INSIDE) open *= mix(INSIDE_TINT, vec3(1.0), surface_openness);
+    if (over_photo && part_kind == EYE) open = mix(vec3(1.0), open, EYE_SHADE);
     vec3 result = albedo;
     if (!unlit) {
         if (part_kind == EYE) {
@@ -49,5 +54,9 @@ void main() {
             result = albedo * shade + gloss * KEY;
         }
     }
-    color = vec4(srgb_from_linear(result * open), 1.0);
+    float cover = 1.0;
+    if (over_photo && part_kind == SKIN) {
+        cover = mix(1.0, smoothstep(TURNING_AWAY.x, TURNING_AWAY.y, form.z), surface_outer);  // lips and lids end sharply
+    }
+    color = vec4(srgb_from_linear(result * open), cover);
 }

@@ -9,6 +9,7 @@ import moderngl
 import numpy as np
 
 from engine.arrays import FloatArray, IntArray
+from engine.fields import smoothstep
 from engine.geometry import (
     Subdivision,
     VertexNormals,
@@ -23,8 +24,9 @@ from engine.types import FaceAsset, Part, Pose, Topology
 
 _FLOAT_BYTES = 4
 _MOVING = (("in_position", 3), ("in_normal", 3))
-_FIXED = (("in_uv", 2),)
+_FIXED = (("in_uv", 2), ("in_outer", 1))
 _LIGHT = (("in_openness", 1),)
+_OPENING_REACH = (0.03, 0.08)  # of the UV square around eyes and mouth: some 7 to 20 mm
 _REST_TIMES = 1  # subdivisions of the mesh at rest
 
 
@@ -36,6 +38,8 @@ class MeshTables:
     """(C,) int32."""
     corner_uvs: FloatArray
     """(C, 2) float32, v up."""
+    outer: FloatArray
+    """(C, 1) float32 in [0, 1]: 0 at the openings for eyes and mouth, 1 away from them."""
     faces: IntArray
     """(F, 3) int32 into the corners."""
     coarse: IntArray
@@ -71,6 +75,7 @@ def mesh_tables(topology: Topology) -> MeshTables:
     return MeshTables(
         vertex_of_corner=vertex_of_corner,
         corner_uvs=topology.uvs[uv_of_corner],
+        outer=_outer(topology.uvs, topology.uv_faces[slice(*topology.skin.faces)])[uv_of_corner],
         faces=faces,
         coarse=np.ascontiguousarray(np.concatenate(runs)),
         coarse_runs=tuple(zip([0, *ends[:-1]], ends, strict=True)),
@@ -92,8 +97,9 @@ class FaceMesh:
         self.topology = topology
         self._tables = mesh_tables(topology)
         tables, count = self._tables, len(self._tables.corner_uvs) + len(self._tables.edges)
+        fixed = np.concatenate([tables.corner_uvs, tables.outer], axis=1)
         self._moving = ctx.buffer(reserve=count * 6 * _FLOAT_BYTES, dynamic=True)
-        self._fixed = ctx.buffer(np.ascontiguousarray(tables.fine.refine_vertices(tables.corner_uvs)))
+        self._fixed = ctx.buffer(np.ascontiguousarray(tables.fine.refine_vertices(fixed)))
         self._light = ctx.buffer(np.ones(count, np.float32), dynamic=True)
         self._indices = {
             ("faces", False): ctx.buffer(tables.coarse),
@@ -184,6 +190,25 @@ class FaceMesh:
                 program.glo, content, index_buffer=self._indices[kind, fine], index_element_size=4
             )
         return self._arrays[key]
+
+
+def _outer(uvs: FloatArray, faces: IntArray) -> FloatArray:
+    """(T, 1) float32: 0 at the holes of a chart (T, 2) with faces (F, 3), 1 away from them; 1 where it has none."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    sides = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
+    edges, uses = np.unique(sides, axis=0, return_counts=True)
+    rim = edges[uses == 1]
+    links = coo_matrix((np.ones(len(rim)), (rim[:, 0], rim[:, 1])), shape=(len(uvs), len(uvs)))
+    loop_of = connected_components(links, directed=False)[1][rim[:, 0]]
+    tallest = max(np.unique(loop_of).tolist(), key=lambda loop: np.ptp(uvs[rim[loop_of == loop]].reshape(-1, 2)[:, 1]))
+    holes = np.unique(rim[loop_of != tallest])
+    if not len(holes):
+        return np.ones((len(uvs), 1), np.float32)
+    distance = cKDTree(uvs[holes]).query(uvs, distance_upper_bound=2.0 * _OPENING_REACH[1])[0]
+    return smoothstep(np.minimum(distance, 1.0).astype(np.float32), *_OPENING_REACH)[:, None]
 
 
 def _axis(eyeball: FloatArray) -> FloatArray:

@@ -172,14 +172,18 @@ class FaceRenderer:
             self._draw_background(state, size_px)
         else:
             eye = _eye(state, size_px)
+            photo = state.camera if isinstance(state.camera, PhotoCamera) else None
+            if photo is not None:
+                self._draw_background(state, size_px)  # first: the face's outline passes into it
+                target.color_mask = (True, True, True, False)  # windows and files would take alpha for their own
             self._draw_face(state, mesh, detail, eye)
-            self._draw_background(state, size_px)
+            if photo is None:
+                self._draw_background(state, size_px)
             if state.view.wireframe:
                 self._draw_wireframe(state, mesh, detail, eye, target)
-            if isinstance(state.camera, PhotoCamera) and state.camera.fade > 0.0:
-                target.color_mask = (True, True, True, False)  # windows and files would take alpha for their own
-                self._draw_faded_photo(state, size_px, state.camera.fade)
-                target.color_mask = (True, True, True, True)
+            if photo is not None and photo.fade > 0.0:
+                self._draw_faded_photo(state, size_px, photo.fade)
+            target.color_mask = (True, True, True, True)
         self.ctx.enable_only(moderngl.NOTHING)
 
     def release(self) -> None:
@@ -214,7 +218,7 @@ class FaceRenderer:
         return self._neutral
 
     def _draw_background(self, state: RenderState, size_px: tuple[int, int]) -> None:
-        """Where the face left the depth buffer empty: shading hidden pixels would cost a tenth of a frame."""
+        """Where the depth buffer is empty: behind a face, shading hidden pixels would cost a tenth of a frame."""
         self.ctx.enable_only(moderngl.DEPTH_TEST)
         self.ctx.depth_func = "<="
         if state.photo_background and state.face is not None:
@@ -225,8 +229,7 @@ class FaceRenderer:
 
     def _draw_faded_photo(self, state: RenderState, size_px: tuple[int, int], fade: float) -> None:
         self.ctx.enable_only(moderngl.BLEND)
-        self.ctx.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
-        self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        self._set_blending()
         self._draw_photo(state, size_px, fade)
 
     def _draw_photo(self, state: RenderState, size_px: tuple[int, int], alpha: float = 1.0) -> None:
@@ -246,6 +249,10 @@ class FaceRenderer:
         )
         self._photo_pass.render(moderngl.TRIANGLES, vertices=3)
 
+    def _set_blending(self) -> None:
+        self.ctx.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
+        self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+
     def _draw_face(self, state: RenderState, mesh: FaceMesh, detail: moderngl.Texture, eye: _Eye) -> None:
         if state.face is None:
             return
@@ -257,11 +264,12 @@ class FaceRenderer:
         uniforms = {
             **_detail_uniforms(state.face),
             **_camera_uniforms(eye),
-            **_look_uniforms(view),
+            **_look_uniforms(state),
             "light_direction": _light_direction(view),
         }
-        self.ctx.enable_only(moderngl.DEPTH_TEST)
+        self.ctx.enable_only(moderngl.DEPTH_TEST | (moderngl.BLEND if _over_photo(state) else moderngl.NOTHING))
         self.ctx.depth_func = "<="
+        self._set_blending()
         for programs, parts in (
             (self._looks, state.face.topology.parts[:1]),
             (self._inner_looks, state.face.topology.parts[1:]),
@@ -289,8 +297,7 @@ class FaceRenderer:
             line_color=(*_LINE_COLOR, _LINE_ALPHA * min(1.0, mesh.edge_mm * eye.px_per_mm / _LINE_FULL_SPACING_PX)),
         )
         self.ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
-        self.ctx.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
-        self.ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        self._set_blending()
         target.depth_mask = False
         mesh.draw_edges(self._wireframe, fine=not state.interactive)
         target.depth_mask = True
@@ -317,10 +324,15 @@ def _camera_uniforms(eye: _Eye) -> dict[str, FloatArray | float]:
     }
 
 
-def _look_uniforms(view: ViewOptions) -> Mapping[str, int | FloatArray]:
-    if view.look == "texture":
-        return {"skin_texture": _PICTURE_UNIT, "unlit": view.unlit}
-    return _RELIEF_COLOURS if view.look == "map" else {}
+def _look_uniforms(state: RenderState) -> Mapping[str, int | FloatArray]:
+    if state.view.look == "texture":
+        return {"skin_texture": _PICTURE_UNIT, "unlit": state.view.unlit, "over_photo": _over_photo(state)}
+    return _RELIEF_COLOURS if state.view.look == "map" else {}
+
+
+def _over_photo(state: RenderState) -> bool:
+    """Whether the face is to look like a part of the photo behind it."""
+    return isinstance(state.camera, PhotoCamera) and state.view.look == "texture"
 
 
 def _light_direction(view: ViewOptions) -> tuple[float, float, float]:

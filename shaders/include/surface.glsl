@@ -2,6 +2,7 @@
 in vec3 surface_position;  // view space mm, before displacement
 in vec3 surface_normal;    // view space, smooth
 in vec2 surface_uv;
+in float surface_outer;    // 0 at the openings for eyes and mouth, 1 away from them
 in float surface_openness; // 1 in the open, towards 0 deep inside mouth and sockets
 
 #include "detail.glsl"

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from engine.camera import PhotoCamera, photo_of_face, project
+from engine.packs.open_pack import load_open_pack
 from engine.render.draft import DraftBuffer
+from engine.render.mesh import mesh_tables
 from engine.render.offscreen import draw_image
 from engine.render.renderer import FaceRenderer
 from engine.render.state import RenderState
@@ -183,3 +185,24 @@ def test_clay_and_lines_are_drawn_over_the_photo(renderer):
     lines = shoot(renderer, face, camera, size, view=replace(VIEW, wireframe=True))
     changed = np.abs(lines - shoot(renderer, face, camera, size)).max(-1) > 10
     assert changed[on_face].mean() > 0.05
+
+
+def test_the_outline_passes_into_the_photo_and_lips_end_sharply(renderer):
+    pack = load_open_pack()
+    topology, landmarks = pack.topology, pack.landmark_vertices
+    tables = mesh_tables(topology)
+    outer = tables.outer[np.searchsorted(tables.vertex_of_corner, np.arange(topology.skin.vertices[1])), 0]
+    assert outer[landmarks[[60, 62, 64, 66, 37, 41, 44, 46]]].max() < 0.05, "inner lips and lids"
+    assert outer[landmarks[[0, 4, 8, 12, 16]]].min() > 0.95, "jaw"
+
+    sideways = WeakPerspective(np.array([0.0, 1.0, 0.0], np.float32), 2.0, np.array([310, 290], np.float32))
+    face = wearing_its_photo(make_asset(), sideways, smooth_photo(600, 640))
+    dark = replace(face, texture=SkinTexture(np.zeros_like(face.texture.image), face.texture.visibility))
+    camera, size = camera_of(face), (400, 400)
+    photo = shoot(renderer, dark, camera.faded(1.0), size)[..., 0]
+    cover = 1.0 - shoot(renderer, dark, camera, size)[..., 0] / np.maximum(photo, 1)
+    row = cover[200]
+    assert row.max() > 0.99
+    soft = (row > 0.05) & (row < 0.95)
+    assert soft.sum() > 8, "where the dome turns away"
+    assert np.abs(np.diff(row))[1:-1].max() > 0.5, "its near end is cut, not turned away"
