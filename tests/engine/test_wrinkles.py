@@ -198,14 +198,8 @@ def test_around_the_lips_folds_stand_as_rays() -> None:
     assert strength(upwards, 5.0, 0.0) < 0.1 * strength(upwards, 40.0, 0.0), "no folds along the lips"
     assert strength(along, 5.0, 0.0) > 0.6 * strength(along, 40.0, 0.0)
     assert strength(along, -3.1, 36.0) > 0.6 * strength(along, 40.0, 0.0), "beside the corner, as in a smile"
-    face = field.respond(_shortened(position, upwards, 0.12)).relief_mm
-    assert _rms(face, _rows(235, 243)) < 0.1 * _rms(face, _rows(100, 140))
-
-
-def _rows(first: int, last: int) -> np.ndarray:
-    region = np.zeros((N, N), bool)
-    region[first:last, 220:290] = True
-    return region
+    face = field.respond(_shortened(position, upwards, 0.12)).relief_mm[:, 220:290]
+    assert np.abs(face[235:243]).mean() < 0.1 * np.abs(face[100:140]).mean()
 
 
 def test_taut_skin_is_guided_to_no_folds() -> None:
