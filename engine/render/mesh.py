@@ -8,7 +8,7 @@ from functools import lru_cache
 import moderngl
 import numpy as np
 
-from engine.arrays import FloatArray, IntArray
+from engine.arrays import BoolArray, FloatArray, IntArray
 from engine.fields import smoothstep
 from engine.geometry import (
     Subdivision,
@@ -71,11 +71,12 @@ def mesh_tables(topology: Topology) -> MeshTables:
     halves = np.stack([edges[:, 0], middles, middles, edges[:, 1]], axis=-1).reshape(-1, 2)
     runs = [coarser_faces(faces[slice(*part.faces)]) for part in topology.parts]
     ends = np.cumsum([len(run) for run in runs]).tolist()
+    shade, corner_uvs = Shade(topology), topology.uvs[uv_of_corner]
     first_corner = int(np.searchsorted(vertex_of_corner, topology.skin.vertices[1]))
     return MeshTables(
         vertex_of_corner=vertex_of_corner,
-        corner_uvs=topology.uvs[uv_of_corner],
-        outer=_outer(topology.uvs, topology.uv_faces[slice(*topology.skin.faces)])[uv_of_corner],
+        corner_uvs=corner_uvs,
+        outer=_outer(corner_uvs, np.isin(vertex_of_corner, shade.rims)),
         faces=faces,
         coarse=np.ascontiguousarray(np.concatenate(runs)),
         coarse_runs=tuple(zip([0, *ends[:-1]], ends, strict=True)),
@@ -83,7 +84,7 @@ def mesh_tables(topology: Topology) -> MeshTables:
         edges=edges,
         fine_edges=halves,
         normals=VertexNormals(topology.faces, topology.vertex_count),
-        shade=Shade(topology),
+        shade=shade,
         behind=(first_corner, int(np.searchsorted(edges[:, 0], first_corner))),
         plain=topology.vertex_count == C and bool((vertex_of_corner == np.arange(C)).all()),
     )
@@ -192,22 +193,13 @@ class FaceMesh:
         return self._arrays[key]
 
 
-def _outer(uvs: FloatArray, faces: IntArray) -> FloatArray:
-    """(T, 1) float32: 0 at the holes of a chart (T, 2) with faces (F, 3), 1 away from them; 1 where it has none."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
+def _outer(corner_uvs: FloatArray, on_rim: BoolArray) -> FloatArray:
+    """(C, 1) float32: 0 at the corners (C, 2) that are ``on_rim`` (C,) of an opening, 1 away from them."""
     from scipy.spatial import cKDTree
 
-    sides = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
-    edges, uses = np.unique(sides, axis=0, return_counts=True)
-    rim = edges[uses == 1]
-    links = coo_matrix((np.ones(len(rim)), (rim[:, 0], rim[:, 1])), shape=(len(uvs), len(uvs)))
-    loop_of = connected_components(links, directed=False)[1][rim[:, 0]]
-    tallest = max(np.unique(loop_of).tolist(), key=lambda loop: np.ptp(uvs[rim[loop_of == loop]].reshape(-1, 2)[:, 1]))
-    holes = np.unique(rim[loop_of != tallest])
-    if not len(holes):
-        return np.ones((len(uvs), 1), np.float32)
-    distance = cKDTree(uvs[holes]).query(uvs, distance_upper_bound=2.0 * _OPENING_REACH[1])[0]
+    if not on_rim.any():
+        return np.ones((len(corner_uvs), 1), np.float32)
+    distance = cKDTree(corner_uvs[on_rim]).query(corner_uvs, distance_upper_bound=2.0 * _OPENING_REACH[1])[0]
     return smoothstep(np.minimum(distance, 1.0).astype(np.float32), *_OPENING_REACH)[:, None]
 
 

@@ -59,6 +59,11 @@ class Shade:
         self._of_part: dict[Part, _Opening] | None = None
         self._hollows = _Hollows(topology)
 
+    @property
+    def rims(self) -> IntArray:
+        """Vertices around the skin's openings for eyes and mouth, (n,) int32."""
+        return np.concatenate([np.zeros(0, np.int32), *(np.union1d(o.upper, o.lower) for o in self._openings)])
+
     def of_skin(self, neutral: FloatArray) -> FloatArray:
         """(skin vertices,) float32 about 1: less in hollows, a little more on ridges; of a person at rest."""
         return self._hollows(neutral[: self._topology.skin.vertices[1]])
