@@ -18,6 +18,8 @@ _LEAST_AREA_MM2 = 1.0
 _FREE, _OUTLINE, _MEASURED, _PROFILE, _BRIDGE, _NOSE, _LIP_EDGE, _HELD = 1.5, 0.6, 0.6, 0.45, 0.5, 0.04, 0.4, 0.02
 # Where the nostril's rim meets the wing the network's points lie in a pinch that no nose has.
 _WING, _WING_POINTS = 1.0, (59, 60, 75, 98, 166, 219, 235, 240)
+# The groove above the chin runs across it in one piece; the chin below keeps its breadth.
+_GROOVE = {18: 0.9, 83: 0.9, 182: 0.9, 200: 1.5, 201: 3.0, 194: 3.0, 199: 0.2, 208: 0.2, 171: 0.2, 32: 0.2}
 
 
 def _leeway(face: DoubleArray, cage: Cage) -> DoubleArray:
@@ -27,6 +29,8 @@ def _leeway(face: DoubleArray, cage: Cage) -> DoubleArray:
     leeway[anthropometry.anchors(cage.mirror)[0]] = _MEASURED
     x, y, _ = face.T
     leeway[np.abs(x) < 1.0] = np.minimum(leeway[np.abs(x) < 1.0], _PROFILE)
+    for point, free in _GROOVE.items():
+        leeway[[point, cage.mirror[point]]] = free
     bridge = (np.abs(x) < 16.0) & (y > 10.0) & (y < 56.0)
     leeway[bridge] = np.minimum(leeway[bridge], _BRIDGE)
     nose = np.linalg.norm((face - (0.0, 10.0, 6.0)) / (21.0, 20.0, 22.0), axis=1) < 1.0

@@ -26,7 +26,7 @@ def smile(t: float, r: int, up: bool) -> tuple[float, float, float]:
     """Zygomaticus major: corners out, up and back; the lips thin over the teeth."""
     c = abs(t)
     thin = (0.0 if up else 0.05) * (1 - c**2) * (1 if r == 0 else 0.5)
-    return 0.25 * sign(t) * c**1.2, 0.28 * c**1.8 + thin + 0.03, -0.15 * c**1.5 - 0.10
+    return 0.25 * sign(t) * c**1.2, 0.28 * c**1.8 + thin + 0.03, -0.09 * c**1.5 - 0.17
 
 
 def dimple(t: float, r: int, up: bool) -> tuple[float, float, float]:
@@ -59,7 +59,7 @@ def upper_up(t: float, r: int, up: bool) -> tuple[float, float, float]:
     c = abs(t)
     bump = _towards_corner(c, 2.4) * (0.85 + 0.15 * np.cos(2 * np.pi * (c - 0.35)))
     evert = (0.03, 0.0, -0.01, -0.02)[r] * bump
-    return 0.0, (0.29 * bump + evert if up else 0.0), (-0.09 * bump if up else 0.0)
+    return 0.0, (0.29 * bump + evert if up else 0.0), (-0.12 * bump if up else 0.0)
 
 
 def lower_down(t: float, r: int, up: bool) -> tuple[float, float, float]:
@@ -101,7 +101,7 @@ def roll_upper(t: float, r: int, up: bool) -> tuple[float, float, float]:
     if not up:
         return 0.0, 0.02 * (1 - c**2), 0.0
     share = _towards_corner(c, 2, 0.86)
-    return 0.0, (-0.24, -0.19, -0.06, 0.04)[r] * share, (-0.10, -0.24, -0.31, -0.32)[r] * share
+    return 0.0, (-0.24, -0.19, -0.06, 0.04)[r] * share, (-0.08, -0.20, -0.26, -0.27)[r] * share
 
 
 def roll_lower(t: float, r: int, up: bool) -> tuple[float, float, float]:
@@ -110,7 +110,7 @@ def roll_lower(t: float, r: int, up: bool) -> tuple[float, float, float]:
     if up:
         return 0.0, -0.02 * (1 - c**2), 0.0
     share = _towards_corner(c, 2, 0.86)
-    return 0.0, (0.26, 0.19, 0.06, -0.04)[r] * share, (-0.08, -0.24, -0.31, -0.32)[r] * share
+    return 0.0, (0.26, 0.19, 0.06, -0.04)[r] * share, (-0.06, -0.20, -0.26, -0.27)[r] * share
 
 
 def shrug_lower(t: float, r: int, up: bool) -> tuple[float, float, float]:

@@ -3,7 +3,9 @@
 Sources: mean widths of the crowns after Wheeler, Dental Anatomy (1940 and later editions); 2.5 mm of overbite and overjet are
 textbook means of orthodontics. Of the upper incisors 1.9 mm (men) and 3.4 mm (women) show below the resting lip (Vig & Brundo
 1978), here 3.6, since smiles in photos show more of them than that lets them. Their edge lies 10.6 mm behind subnasale's
-vertical (Arnett 1999: men 12.1, women 9.2), here 2 mm further, so that rolled lips clear it.
+vertical (Arnett 1999: men 12.1, women 9.2), here 1 mm further, so that rolled lips clear it. The plane in which the rows
+meet is canted by some 8 degrees against the horizontal (Downs 1948: 9.3 against Frankfort); lateral incisors end 0.5-1 mm
+before the middle ones, canines in a tip.
 """
 
 from __future__ import annotations
@@ -19,9 +21,14 @@ _CROWNS = {
     "lower": ((5.2, 9.0), (5.7, 9.3), (6.9, 10.4), (7.0, 8.8), (7.1, 8.2), (11.0, 7.5), (10.5, 7.0)),
 }
 _ARCH = {"upper": (28.5, 38.0), "lower": (26.0, 35.0)}  # half width and depth, mm
-_PLACE = {"upper": (-4.0, -4.6), "lower": (-1.5, -7.1)}  # biting edge from the lips' middle: y, z mm
-_ACROSS = (0.0, 0.16, 0.5, 0.84)  # places of the columns on a tooth
-_GROOVE_MM, _EMBRASURE_MM, _PAPILLA_MM = 0.7, 0.9, 1.6
+_PLACE = {"upper": (-4.0, -3.6), "lower": (-1.5, -6.1)}  # biting edge from the lips' middle: y, z mm
+# How far a tooth's edge ends before those of the middle ones, and how far its tip stands out from its corners, mm.
+_SHORTER = {"upper": (0.0, 0.7, 0.1, 0.4, 0.6, 0.6, 0.6), "lower": (0.2, 0.0, -0.2, 0.2, 0.4, 0.4, 0.4)}
+_TIP = {"upper": (0.0, 0.0, 1.3, 1.0, 0.7, 0.5, 0.4), "lower": (0.0, 0.0, 1.0, 0.9, 0.6, 0.5, 0.4)}
+_CANT = float(np.tan(np.radians(8.0)))
+"""How the plane in which the rows meet rises backwards: a smile's row of edges is curved as the lower lip is."""
+_ACROSS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)  # places of the columns on a tooth
+_GROOVE_MM, _EMBRASURE_MM, _PAPILLA_MM = 0.7, 1.0, 1.8
 # Rows from the upper end of the gum over the biting edge to the inside: share of the crown's height, mm beyond it, inset,
 # share of the tooth's roundness, place in the chart (0 gum .. 1 inside).
 _PROFILE = (
@@ -57,7 +64,10 @@ def tooth_edges(row: str) -> DoubleArray:
 
 
 def _columns(row: str) -> tuple[DoubleArray, DoubleArray, DoubleArray, DoubleArray]:
-    """Per column of the surface: place (n,) -1 .. 1, point (n, 2), outward normal (n, 2), (n, 2) height and roundness."""
+    """Per column of the surface: place (n,) -1 .. 1, point (n, 2), outward normal (n, 2), and the crown (n, 3).
+
+    Of the crown: height, roundness, and how far its edge ends before the row's.
+    """
     curve, length = _half_arch(row)
     normal = np.stack([-np.gradient(curve[:, 1]), np.gradient(curve[:, 0])], -1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
@@ -68,7 +78,12 @@ def _columns(row: str) -> tuple[DoubleArray, DoubleArray, DoubleArray, DoubleArr
     heights = np.array([height for _, height in _CROWNS[row]])
     # Two teeth meet at a common height; the first column lies on the midline between the two middle ones.
     height = np.where(within == 0, (heights[tooth] + heights[np.maximum(tooth - 1, 0)]) / 2, heights[tooth])
-    crown = np.stack([height, 1 - np.abs(2 * within - 1) ** 3], -1)
+    aside = np.abs(2 * within - 1)
+    shorter, tip = (np.array(table[row]) for table in (_SHORTER, _TIP))
+    ends = shorter[tooth] + tip[tooth] * np.maximum(aside - 0.1, 0.0)
+    before = np.maximum(tooth - 1, 0)
+    ends = np.where(within == 0, (ends + shorter[before] + 0.9 * tip[before]) / 2, ends)
+    crown = np.stack([height, 1 - aside**4, ends], -1)
     at = place * length[-1]
     half = [np.stack([np.interp(at, length, field[:, c]) for c in range(2)], -1) for field in (curve, normal)]
     mirrored = [np.concatenate([one[:0:-1] * (-1, 1), one]) for one in half]
@@ -84,7 +99,7 @@ def teeth(
 ) -> PartMesh:
     """The upper or lower row: fourteen crowns with grooves between them, and the gum with its papillae."""
     place, curve, normal, crown = _columns(row)
-    height, roundness = crown.T
+    height, roundness, ends = crown.T
     lip = lip_anchor @ template
     edge_y, edge_z = lip[1] + _PLACE[row][0], lip[2] + _PLACE[row][1]
     upwards = 1.0 if row == "upper" else -1.0
@@ -95,12 +110,13 @@ def teeth(
         if share == 1.0 and beyond < 2.0:
             from_edge = from_edge - _PAPILLA_MM * (1 - roundness)  # the gum reaches down between the teeth
         if share < 0.1:
-            from_edge = from_edge + _EMBRASURE_MM * (1 - roundness)
+            from_edge = from_edge + ends + _EMBRASURE_MM * (1 - roundness)
         # Molars are as deep as wide: their inner side lies further in.
         thickness = inset * (1 + 1.3 * back) if inset < -1.5 and share < 1.0 else inset
         out = thickness - _GROOVE_MM * round_share * (1 - roundness)
         flat = curve + normal * np.broadcast_to(out, len(curve))[:, None]
-        points.append(np.stack([flat[:, 0], edge_y + upwards * from_edge, edge_z + flat[:, 1]], -1))
+        y = edge_y + upwards * from_edge - _CANT * curve[:, 1]
+        points.append(np.stack([flat[:, 0], y, edge_z + flat[:, 1]], -1))
         u = box[0] + (place + 1) / 2 * (box[2] - box[0])
         uvs.append(np.stack([u, np.full(len(u), box[3] - v * (box[3] - box[1]))], -1))
     faces = grid_faces(len(_PROFILE), len(place), closed=False, flip=row == "upper")

@@ -141,12 +141,12 @@ def _paint_teeth(image: DoubleArray, inside: np.ndarray, s: DoubleArray, t: Doub
     number = np.abs(tooth - 6.5) - 0.5  # 0 the middle ones
     crown = np.clip((t - mouth_parts.GUM_ROW) / (0.74 - mouth_parts.GUM_ROW), 0, 1)  # 0 neck .. 1 edge
     tint = np.array([1.0, 0.995, 0.98]) - np.where(number == 2, 1.0, np.clip(number - 2, 0, 3) * 0.25)[:, None] * (
-        np.array([0.03, 0.045, 0.085])
+        np.array([0.02, 0.03, 0.055])
     )
     tooth_colour = np.array(_TOOTH) * tint
     tooth_colour -= (1 - crown)[:, None] ** 2 * np.array([8, 18, 34])  # yellower neck
     tooth_colour -= (np.clip(crown - 0.72, 0, 1) / 0.28)[:, None] * np.array([16, 11, 5])  # the edge lets light through
-    tooth_colour *= 1 - 0.42 * np.exp(-((beside / 0.09) ** 2))[:, None]
+    tooth_colour *= 1 - 0.30 * np.exp(-((beside / 0.07) ** 2))[:, None]
     tooth_colour *= 1 - 0.45 * _step(t, 0.85, 0.16)[:, None]
     gum = (
         np.array(_GUM)

@@ -106,9 +106,11 @@ def test_upper_and_lower_teeth_meet_and_part(people):
         upper, lower = (_part(pack, f"teeth_{row}") for row in ("upper", "lower"))
         tongue = _part(pack, "tongue")
         opened = neutral + deltas[SHAPE_INDEX["jawOpen"]]
-        closed_gap = neutral[upper, 1].min() - neutral[lower, 1].max()
-        assert -3.0 < closed_gap < 0.0  # overbite
-        front_up, front_low = neutral[upper], neutral[lower]
-        assert front_up[:, 2].max() > front_low[:, 2].max() + 1.5  # overjet
-        assert opened[upper, 1].min() - opened[lower, 1].max() > 8  # of the molars; the front teeth open further
+        biting = [points[run].reshape(10, -1, 3)[6, :, 1] for points in (neutral, opened) for run in (upper, lower)]
+        closed_gap, open_gap = biting[0] - biting[1], biting[2] - biting[3]  # place by place along the rows
+        overbite = -np.array([closed_gap[k : k + 7].min() for k in range(0, 84, 6)])  # of each tooth, at its tip
+        assert overbite.min() > 0.0
+        assert overbite.max() < 3.0
+        assert open_gap.min() > 8  # of the molars; the front teeth open further
+        assert neutral[upper, 2].max() > neutral[lower, 2].max() + 1.5  # overjet
         assert neutral[tongue, 2].max() < neutral[lower, 2].max() - 3.0  # behind the lower teeth
