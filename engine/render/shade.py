@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from engine.arrays import FloatArray, IntArray
+from engine.fields import smoothstep
 from engine.geometry import VertexNormals, coarser_faces
 from engine.types import Part, Topology
 
@@ -30,13 +31,16 @@ class _Behind(NamedTuple):
     """Share of the shade that the corners give."""
     growth: float
     """How light grows with the share of the sky: pale teeth in a red mouth pass much of it on."""
+    slit: float = 1.0
+    """Share of it that is left behind a mere slit."""
 
 
 _BEHIND = {
     "eye": _Behind(3.0, 1.2, 0.65, 0.30, 0.3, 0.9),
     "socket": _Behind(1.1, 1.1, 0.5, 0.30, 0.3, 0.7),
-    "mouth": _Behind(1.5, 1.5, 0.5, 0.14, 0.55, 0.5),
+    "mouth": _Behind(1.5, 1.5, 0.5, 0.14, 0.55, 0.5, 0.2),
 }
+_SLIT_MM = (0.3, 2.0)  # lips no further apart show a dark line, no teeth
 # Light in a hollow: passes of the smoothing that tells how deep it is, and darkening per mm, for wide and for narrow ones.
 _HOLLOWS = ((24, 0.05), (5, 0.42))
 _HOLLOW_RANGE = (0.40, 1.08)
@@ -121,7 +125,10 @@ def _through(points: FloatArray, upper: FloatArray, lower: FloatArray, behind: _
     )
     open_aside = 0.5 * np.maximum(low_side + high_side, 0.0)
     light = open_up**behind.growth * (1.0 - behind.sides + behind.sides * open_aside)
-    return np.asarray(behind.least + (1.0 - behind.least) * light, np.float32)
+    order = np.argsort(upper[:, 0])
+    gap_mm = (np.interp(lower[:, 0], upper[order, 0], upper[order, 1]) - lower[:, 1]).max()
+    left = behind.slit + (1.0 - behind.slit) * smoothstep(np.float32(gap_mm), *_SLIT_MM)
+    return np.asarray((behind.least + (1.0 - behind.least) * light) * left, np.float32)
 
 
 def _openings(topology: Topology) -> list[_Opening]:

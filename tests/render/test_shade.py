@@ -65,6 +65,14 @@ def test_closed_eyes_and_mouth_let_no_light_through(pack, shapes, shade):
         assert open_light[_run(pack, part)].max() > 0.5
 
 
+def test_teeth_behind_a_mere_slit_are_a_dark_line(pack, shapes, shade):
+    run = _run(pack, "teeth_upper")
+    light = {share: shade.of_parts(_posed(shapes, jawOpen=share))[run] for share in (0.01, 0.04, 0.25)}
+    assert light[0.01].max() < 0.1
+    assert light[0.01].max() < light[0.04].max() < light[0.25].max()
+    assert light[0.25].max() > 0.4
+
+
 def test_a_quick_pose_keeps_the_sockets_and_what_is_at_rest(pack, shapes, shade):
     start = _posed(shapes)
     before = shade.of_parts(start)
