@@ -70,7 +70,7 @@ def build_face(
     rig = make_basis(pack, found.identity)
     clock.lap("fit")
     yield Progress("Laying the photo on the face", _TEXTURE)
-    texture, found = pack.surface(photo, landmarks, found, rig)
+    texture, found, rig = pack.surface(photo, landmarks, found, rig)
     clock.lap("texture")
     yield Progress("Reading the skin's detail", _DETAIL)
     request = detail_request(pack, rig, texture, (STATIC,), found)

@@ -168,24 +168,29 @@ class OpenPack:
 
         return (yield from fit(landmarks, self))
 
-    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis) -> tuple[SkinTexture, Fit]:
-        """See ``engine.unwrap``; the eyes get the photo's colours and gaze, lids and lips are mended, worn folds softened."""
+    def surface(
+        self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis
+    ) -> tuple[SkinTexture, Fit, RigBasis]:
+        """See ``engine.unwrap``; eyes and teeth as the photo shows them, lids and lips mended, worn folds softened."""
         from engine.eyes import read_eyes, skin_grey, toned_eyes, with_gaze
         from engine.not_skin import not_skin
         from engine.rig import posed_vertices
         from engine.skin_mending import mended
+        from engine.teeth import read_teeth, seated, toned_teeth
         from engine.unwrap import misfit_of, unwrap
         from engine.worn_folds import softened
 
         vertices = posed_vertices(rig, found.weights)
         eyes = read_eyes(photo, landmarks, found.camera)
         painted = toned_eyes(self.base_texture, self.eye_charts, eyes, skin_grey(photo, landmarks))
+        teeth = read_teeth(photo, landmarks, found.camera)
+        painted = toned_teeth(painted, self.topology, teeth)
         hidden = not_skin(photo, landmarks, found.camera)
         misfit_mm = misfit_of(found.error_dense)
         texture = unwrap(photo, found.camera, self.topology, vertices, painted, not_skin=hidden, misfit_mm=misfit_mm)
         texture = mended(texture, self.topology, rig.neutral, np.arange(_DENSE_POINTS, dtype=np.int32))
         texture = softened(texture, self.topology, rig, found.weights)
-        return texture, with_gaze(found, eyes, self.topology, vertices)
+        return texture, with_gaze(found, eyes, self.topology, vertices), seated(rig, self.topology, found, teeth)
 
     def window_picture(self, texture: ByteArray) -> ByteArray:
         """The part of the texture that the detail maps cover: (n, n, 3) uint8 RGB."""

@@ -119,8 +119,10 @@ class ModelPack(Protocol):
         """
         ...
 
-    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis) -> tuple[SkinTexture, Fit]:
-        """The photo on the person's mesh in the photo's expression, and the fit with the gaze that was read on the way."""
+    def surface(
+        self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis
+    ) -> tuple[SkinTexture, Fit, RigBasis]:
+        """The photo on the person's mesh in the photo's expression; the fit and the rig with the gaze and the teeth found."""
         ...
 
     def window_picture(self, texture: ByteArray) -> ByteArray:

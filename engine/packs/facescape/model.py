@@ -184,16 +184,18 @@ class FaceScapePack:
         """None: the original's front mesh has no eyeballs."""
         return ()
 
-    def surface(self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis) -> tuple[SkinTexture, Fit]:
+    def surface(
+        self, photo: Photo, landmarks: Landmarks, found: Fit, rig: RigBasis
+    ) -> tuple[SkinTexture, Fit, RigBasis]:
         """The 4096 texture: sub-pixel with visibility and fill, or with ``exact`` the original's."""
         seen = unwrap_surface(photo, found.camera, self.topology, posed_vertices(rig, found.weights))
         if not self._exact:
-            return seen, found
+            return seen, found, rig
         if self._painter is None:
             self._painter = ExactTexture(self.data)
         head = self.head(found.identity, found.expression)
         painted = self._painter.paint(photo.image, points_of_original(found.camera, head, photo.image.shape[0]))
-        return SkinTexture(painted, seen.visibility), found
+        return SkinTexture(painted, seen.visibility), found, rig
 
     def window_picture(self, texture: ByteArray) -> ByteArray:
         """What the network sees of a texture, before the colour transfer: (1024, 1024, 3) uint8 RGB."""
